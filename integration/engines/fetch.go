@@ -79,7 +79,7 @@ func maven(ctx context.Context, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("Maven: %w", ErrMissing)
 	}
-	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-B", "--strict-checksums"}, args...)...)
+	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-B", "-Dstyle.color=never", "--strict-checksums"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil
@@ -94,4 +94,4 @@ func maven(ctx context.Context, args ...string) error {
 }
 
 // mavenError is the first line of Maven's report that says what went wrong.
-var mavenError = regexp.MustCompile(`(?m)^\[ERROR\] .*$`)
+var mavenError = regexp.MustCompile(`(?m)\[ERROR\] \S.*$`)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,8 +77,9 @@ func (r *Registry) properties() []string {
 	all := map[string]string{
 		"quarkus.http.host": "127.0.0.1",
 		"quarkus.http.port": fmt.Sprint(r.port),
-		// In a file rather than in memory, so that a restart knows the schemas and goes on numbering.
-		"apicurio.datasource.url": "jdbc:h2:file:" + filepath.Join(r.dir, "schemas"),
+		// In a file rather than in memory, so that a restart knows the schemas and goes on numbering; written at once
+		// rather than every half second, so that this holds after a kill.
+		"apicurio.datasource.url": "jdbc:h2:file:" + filepath.Join(r.dir, "schemas") + ";WRITE_DELAY=0",
 		// Off by default, and part of the Confluent API.
 		"apicurio.rest.deletion.artifact.enabled":         "true",
 		"apicurio.rest.deletion.artifact-version.enabled": "true",
@@ -113,7 +116,17 @@ func (r *Registry) setCompatibility(ctx context.Context, level string) error {
 // registryHome is the folder of the unpacked application.
 func registryHome(ctx context.Context) (string, error) {
 	return cached(ctx, "apicurio-registry-app-"+registryVersion, func(ctx context.Context, dir string) error {
-		return maven(ctx, "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack",
-			"-Dartifact=io.apicurio:apicurio-registry-app:"+registryVersion+":tar.gz:all", "-DoutputDirectory="+dir)
+		archive := filepath.Join(dir, "app.tar.gz")
+		// The last version of the plugin that fetches a file without asking for the parents of its POM, which are not
+		// published for this release.
+		err := maven(ctx, "org.apache.maven.plugins:maven-dependency-plugin:2.8:get", "-Dtransitive=false",
+			"-Dartifact=io.apicurio:apicurio-registry-app:"+registryVersion+":tar.gz:all", "-Ddest="+archive)
+		if err != nil {
+			return err
+		}
+		if out, err := exec.CommandContext(ctx, "tar", "-xzf", archive, "-C", dir).CombinedOutput(); err != nil {
+			return fmt.Errorf("unpack %s: %w: %s", archive, err, out)
+		}
+		return os.Remove(archive)
 	})
 }
