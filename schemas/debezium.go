@@ -1,0 +1,418 @@
+package schemas
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Placeholder is what Debezium writes in place of a value that the source did not send.
+const Placeholder = "__debezium_unavailable_value"
+
+// Mapping says how tables become topics.
+type Mapping struct {
+	// Prefix is the first part of every topic's name and of every record's namespace.
+	Prefix string
+}
+
+// layout is a table as Debezium lays it out in Avro: one field per column, named and typed.
+type layout struct {
+	table     *Table
+	topic     string
+	namespace string
+	fields    []field // in the order of the columns
+	key       []int   // indexes of fields in the order of the key
+}
+
+// field is a column on the wire.
+type field struct {
+	name     string
+	typ      *Type
+	semantic string // Debezium's name for a String that is more than text, such as Xml; "" otherwise
+	nullable bool
+	fallback Value  // the schema's default where there is one, else the type's zero
+	literal  string // the schema's default as JSON, "" for none
+}
+
+func newLayout(t *Table, m Mapping) (*layout, error) {
+	l := &layout{table: t, topic: TopicName(m.Prefix, t.Schema, t.Name), key: t.KeyColumns()}
+	l.namespace = adjustNamespace(l.topic)
+	names := fieldNames(t)
+	l.fields = make([]field, len(t.Columns))
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if err := checkType(&c.Type); err != nil {
+			return nil, fmt.Errorf("table %s: column %q: %w", t, c.Name, err)
+		}
+		f := field{name: names[i], typ: &c.Type, semantic: semanticOf(c), nullable: c.Nullable}
+		if c.Key == 0 && !debeziumMaps(c) {
+			f.nullable = true
+		}
+		f.fallback, f.literal = defaultOf(c)
+		l.fields[i] = f
+	}
+	for i, k := range l.key {
+		if k == 0 && t.Columns[0].Key != i+1 {
+			return nil, fmt.Errorf("table %s: no column is number %d of the key", t, i+1)
+		}
+	}
+	return l, nil
+}
+
+func checkType(t *Type) error {
+	switch {
+	case t.Kind == Invalid || t.Kind > Array:
+		return fmt.Errorf("kind %v has no Avro form", t.Kind)
+	case t.Kind == Array && t.Elem == nil:
+		return fmt.Errorf("array without an element type")
+	case t.Kind == Array:
+		return checkType(t.Elem)
+	case t.Precision < 0 || t.Kind != Decimal && t.Precision > 6:
+		return fmt.Errorf("%v of precision %d", t.Kind, t.Precision)
+	}
+	return nil
+}
+
+// keySchema returns the key's schema as Debezium registers it, "" for a table without key.
+func (l *layout) keySchema() string {
+	if len(l.key) == 0 {
+		return ""
+	}
+	var w schemaWriter
+	w.WriteString(`{"type":"record","name":"Key","namespace":"` + l.namespace + `","fields":[`)
+	for i, k := range l.key {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		w.field(&l.fields[k])
+	}
+	w.WriteString(`],"connect.name":"` + l.namespace + `.Key"}`)
+	return w.String()
+}
+
+// valueSchema returns the envelope's schema as Debezium registers it.
+func (l *layout) valueSchema() string {
+	var w schemaWriter
+	w.WriteString(`{"type":"record","name":"Envelope","namespace":"` + l.namespace +
+		`","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[`)
+	for i := range l.fields {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		w.field(&l.fields[i])
+	}
+	w.WriteString(`],"connect.name":"` + l.namespace + `.Value"}],"default":null},{"name":"after","type":["null","Value"],"default":null},` +
+		sourceField + `,` + transactionField +
+		`,{"name":"op","type":"string"},{"name":"ts_ms","type":["null","long"],"default":null},{"name":"ts_us","type":["null","long"],"default":null},` +
+		`{"name":"ts_ns","type":["null","long"],"default":null}],"connect.version":2,"connect.name":"` + l.namespace + `.Envelope"}`)
+	return w.String()
+}
+
+const sourceField = `{"name":"source","type":{"type":"record","name":"Source","namespace":"io.debezium.connector.postgresql","fields":[` +
+	`{"name":"version","type":"string"},{"name":"connector","type":"string"},{"name":"name","type":"string"},{"name":"ts_ms","type":"long"},` +
+	`{"name":"snapshot","type":[{"type":"string","connect.version":1,"connect.parameters":{"allowed":"true,first,first_in_data_collection,` +
+	`last_in_data_collection,last,false,incremental"},"connect.default":"false","connect.name":"io.debezium.data.Enum"},"null"],"default":"false"},` +
+	`{"name":"db","type":"string"},{"name":"sequence","type":["null","string"],"default":null},{"name":"ts_us","type":["null","long"],"default":null},` +
+	`{"name":"ts_ns","type":["null","long"],"default":null},{"name":"schema","type":"string"},{"name":"table","type":"string"},` +
+	`{"name":"txId","type":["null","long"],"default":null},{"name":"lsn","type":["null","long"],"default":null},` +
+	`{"name":"xmin","type":["null","long"],"default":null},{"name":"origin","type":["null","string"],"default":null},` +
+	`{"name":"origin_lsn","type":["null","long"],"default":null}],"connect.version":1,"connect.name":"io.debezium.connector.postgresql.Source"}}`
+
+const transactionField = `{"name":"transaction","type":["null",{"type":"record","name":"block","namespace":"event","fields":[{"name":"id","type":"string"},` +
+	`{"name":"total_order","type":"long"},{"name":"data_collection_order","type":"long"}],"connect.version":1,"connect.name":"event.block"}],"default":null}`
+
+// schemaWriter prints Avro schemas as Confluent's converter does, byte for byte.
+type schemaWriter struct {
+	strings.Builder
+	variable bool // VariableScaleDecimal was defined already: from now on its name stands for it
+}
+
+func (w *schemaWriter) field(f *field) {
+	w.WriteString(`{"name":"` + f.name + `","type":`)
+	switch {
+	case !f.nullable && f.literal == "":
+		w.typ(f.typ, f.semantic, "")
+	case !f.nullable:
+		w.typ(f.typ, f.semantic, f.literal)
+		w.WriteString(`,"default":` + f.literal)
+	case f.literal == "":
+		w.WriteString(`["null",`)
+		w.typ(f.typ, f.semantic, "")
+		w.WriteString(`],"default":null`)
+	default: // Avro wants the default's branch first
+		w.WriteByte('[')
+		w.typ(f.typ, f.semantic, f.literal)
+		w.WriteString(`,"null"],"default":` + f.literal)
+	}
+	w.WriteByte('}')
+}
+
+const variableScaleDecimal = `{"type":"record","name":"VariableScaleDecimal","namespace":"io.debezium.data","fields":[{"name":"scale","type":"int"},` +
+	`{"name":"value","type":"bytes"}],"connect.doc":"Variable scaled decimal","connect.version":1,"connect.name":"io.debezium.data.VariableScaleDecimal"}`
+
+// typ prints a type; literal is its connect.default, "" for none.
+func (w *schemaWriter) typ(t *Type, semantic, literal string) {
+	if semantic != "" {
+		w.named("string", "", semantic, literal)
+		return
+	}
+	switch t.Kind {
+	case Bool:
+		w.plain("boolean", literal)
+	case Int16:
+		w.WriteString(`{"type":"int",`)
+		w.defaultProp(literal)
+		w.WriteString(`"connect.type":"int16"}`)
+	case Int32:
+		w.plain("int", literal)
+	case Int64:
+		w.plain("long", literal)
+	case Float32:
+		w.plain("float", literal)
+	case Float64:
+		w.plain("double", literal)
+	case Decimal:
+		w.decimal(t, literal)
+	case String:
+		w.plain("string", literal)
+	case Bytes:
+		w.plain("bytes", literal)
+	case Date:
+		w.named("int", "", "io.debezium.time.Date", literal)
+	case Time:
+		if t.Precision <= 3 {
+			w.named("int", "", "io.debezium.time.Time", literal)
+		} else {
+			w.named("long", "", "io.debezium.time.MicroTime", literal)
+		}
+	case Timestamp:
+		if t.Precision <= 3 {
+			w.named("long", "", "io.debezium.time.Timestamp", literal)
+		} else {
+			w.named("long", "", "io.debezium.time.MicroTimestamp", literal)
+		}
+	case TimestampTZ:
+		w.named("string", "", "io.debezium.time.ZonedTimestamp", literal)
+	case Interval:
+		w.named("long", "", "io.debezium.time.MicroDuration", literal)
+	case UUID:
+		w.named("string", "", "io.debezium.data.Uuid", literal)
+	case JSON:
+		w.named("string", "", "io.debezium.data.Json", literal)
+	case Enum:
+		w.named("string", `{"allowed":`+quoteJSON(strings.Join(t.Labels, ","))+`}`, "io.debezium.data.Enum", literal)
+	case Array:
+		elem := innermost(t.Elem)
+		w.WriteString(`{"type":"array","items":`)
+		if elem.Kind == Enum { // as Debezium has it: a label is never optional
+			w.typ(elem, "", "")
+		} else {
+			w.WriteString(`["null",`)
+			w.typ(elem, "", "")
+			w.WriteByte(']')
+		}
+		w.WriteByte('}')
+	}
+}
+
+func (w *schemaWriter) plain(avro, literal string) {
+	if literal == "" {
+		w.WriteString(`"` + avro + `"`)
+		return
+	}
+	w.WriteString(`{"type":"` + avro + `","connect.default":` + literal + `}`)
+}
+
+func (w *schemaWriter) named(avro, parameters, name, literal string) {
+	w.WriteString(`{"type":"` + avro + `","connect.version":1,`)
+	if parameters != "" {
+		w.WriteString(`"connect.parameters":` + parameters + `,`)
+	}
+	w.defaultProp(literal)
+	w.WriteString(`"connect.name":"` + name + `"}`)
+}
+
+func (w *schemaWriter) defaultProp(literal string) {
+	if literal != "" {
+		w.WriteString(`"connect.default":` + literal + `,`)
+	}
+}
+
+func (w *schemaWriter) decimal(t *Type, literal string) {
+	if t.Precision == 0 {
+		if w.variable {
+			w.WriteString(`"io.debezium.data.VariableScaleDecimal"`)
+		} else {
+			w.WriteString(variableScaleDecimal)
+		}
+		w.variable = true
+		return
+	}
+	scale := fieldScale(t)
+	precision := strconv.Itoa(t.Precision + int(scale) - t.Scale)
+	digits := strconv.Itoa(int(scale))
+	w.WriteString(`{"type":"bytes","scale":` + digits + `,"precision":` + precision + `,"connect.version":1,"connect.parameters":{"scale":"` + digits +
+		`","connect.decimal.precision":"` + precision + `"},`)
+	w.defaultProp(literal)
+	w.WriteString(`"connect.name":"org.apache.kafka.connect.data.Decimal","logicalType":"decimal"}`)
+}
+
+// fieldScale is the scale of a decimal's field. Avro knows no negative one: numeric(3,-3) is written as decimal(6,0),
+// where Debezium writes a scale of 2045.
+func fieldScale(t *Type) int32 { return int32(max(t.Scale, 0)) }
+
+// textTypes are the types of PostgreSQL that Debezium writes as a plain string with the text that the server gives;
+// the value is Debezium's name for what the text means. Types that are not here are left out by Debezium, or written
+// otherwise: as a column of ours they are nullable strings.
+var textTypes = map[string]string{
+	"": "", "text": "", "varchar": "", "character varying": "", "char": "", "character": "", "bpchar": "", "citext": "", `"char"`: "", "name": "",
+	"inet": "", "cidr": "", "macaddr": "", "macaddr8": "", "isbn": "",
+	"int4range": "", "int8range": "", "numrange": "", "tsrange": "", "tstzrange": "", "daterange": "",
+	"xml": "io.debezium.data.Xml", "ltree": "io.debezium.data.Ltree", "tsvector": "io.debezium.data.Tsvector",
+}
+
+// debeziumMaps reports whether the column is one that Debezium's topic has too.
+func debeziumMaps(c *Column) bool {
+	if c.Type.Kind != String {
+		return true
+	}
+	_, ok := textTypes[baseName(c.SourceType)]
+	return ok
+}
+
+func semanticOf(c *Column) string {
+	if c.Type.Kind != String {
+		return ""
+	}
+	return textTypes[baseName(c.SourceType)]
+}
+
+// baseName is a source type without its modifiers: "varchar" of "varchar(10)".
+func baseName(sourceType string) string {
+	if i := strings.IndexByte(sourceType, '('); i >= 0 {
+		return strings.TrimSpace(sourceType[:i])
+	}
+	return sourceType
+}
+
+// fieldNames returns the Avro names of a table's columns. A name that Avro allows stays. In others every character that
+// it does not allow becomes "_", as Debezium does it; where two columns would meet, those characters become "_xHEX_"
+// instead, and as a last resort the column's number is appended, so that no two fields ever share a name.
+func fieldNames(t *Table) []string {
+	names := make([]string, len(t.Columns))
+	uses := make(map[string]int, len(t.Columns))
+	for i := range t.Columns {
+		names[i] = adjustName(t.Columns[i].Name)
+		uses[names[i]]++
+	}
+	taken := make(map[string]bool, len(t.Columns))
+	for i, name := range names {
+		if uses[name] == 1 || name == t.Columns[i].Name {
+			taken[name] = true
+		}
+	}
+	for i, name := range names {
+		source := t.Columns[i].Name
+		if uses[name] == 1 || name == source {
+			continue
+		}
+		name = escapeName(source)
+		for n := i + 1; taken[name]; n += len(names) {
+			name = escapeName(source) + "_" + strconv.Itoa(n)
+		}
+		names[i], taken[name] = name, true
+	}
+	return names
+}
+
+func letter(r rune) bool { return r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
+func digit(r rune) bool  { return r >= '0' && r <= '9' }
+
+// adjustName makes a name that Avro allows, as Debezium does.
+func adjustName(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		switch {
+		case letter(r) || digit(r) && i > 0:
+			b.WriteRune(r)
+		case digit(r):
+			b.WriteByte('_')
+			b.WriteRune(r)
+		case r > 0xffff: // two characters to Java
+			b.WriteString("__")
+		default:
+			b.WriteByte('_')
+		}
+	}
+	if b.Len() == 0 {
+		return "_"
+	}
+	return b.String()
+}
+
+// escapeName makes a name that Avro allows and that tells which characters stood there.
+func escapeName(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if letter(r) || digit(r) && i > 0 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString("_x" + strconv.FormatInt(int64(r), 16) + "_")
+		}
+	}
+	if b.Len() == 0 {
+		return "_x_"
+	}
+	return b.String()
+}
+
+// adjustNamespace makes a topic's name a namespace: part by part, where Avro allows neither "-" nor a leading digit.
+func adjustNamespace(topic string) string {
+	parts := strings.Split(topic, ".")
+	for i, part := range parts {
+		parts[i] = adjustName(part)
+	}
+	return strings.Join(parts, ".")
+}
+
+// quoteJSON quotes as Jackson does: only quotes, backslashes and control characters are escaped.
+func quoteJSON(s string) string { return string(appendJSONString(nil, s)) }
+
+func appendJSONString[T string | []byte](dst []byte, s T) []byte {
+	const hexDigits = "0123456789ABCDEF"
+	dst = append(dst, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\b':
+			dst = append(dst, `\b`...)
+		case '\f':
+			dst = append(dst, `\f`...)
+		case '\n':
+			dst = append(dst, `\n`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		case '\t':
+			dst = append(dst, `\t`...)
+		default:
+			if c < 0x20 {
+				dst = append(dst, `\u00`...)
+				dst = append(dst, hexDigits[c>>4], hexDigits[c&15])
+			} else {
+				dst = append(dst, c)
+			}
+		}
+	}
+	return append(dst, '"')
+}
+
+// latin1JSON quotes bytes as Avro wants them in a default: one character per byte.
+func latin1JSON(b []byte) string {
+	var text []byte
+	for _, c := range b {
+		text = utf8.AppendRune(text, rune(c))
+	}
+	return quoteJSON(string(text))
+}

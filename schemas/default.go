@@ -1,0 +1,188 @@
+package schemas
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// defaultOf returns what stands in a NOT NULL field when the value is not known, and the default that the schema
+// declares as JSON ("" for none). As in Debezium, a literal default is declared as it is and the result of a function
+// as the type's zero; bytes, arrays and unconstrained decimals declare none. A default that cannot be read here is not
+// declared: it stays in [Column.Default].
+func defaultOf(c *Column) (fallback Value, literal string) {
+	zero := zeroOf(&c.Type)
+	if c.Default == "" || !declaresDefault(c) {
+		return zero, ""
+	}
+	v := zero
+	switch text, kind := readDefault(c.Default); kind {
+	case defaultNull:
+		return zero, ""
+	case defaultLiteral:
+		var err error
+		if v, err = ParseText([]byte(text), &c.Type, new(Arena)); err != nil {
+			return zero, ""
+		}
+	case defaultFunction:
+		if c.Type.Kind == Enum {
+			return zero, ""
+		}
+	}
+	if literal = literalJSON(&c.Type, v); literal == "" {
+		return zero, ""
+	}
+	return v, literal
+}
+
+func declaresDefault(c *Column) bool {
+	switch c.Type.Kind {
+	case Bytes, Array:
+		return false
+	case Decimal:
+		return c.Type.Precision > 0
+	case String:
+		switch baseName(c.SourceType) {
+		case "text", "varchar", "character varying", "bpchar", "char", "character", "xml":
+			return true
+		}
+		return false
+	}
+	return true
+}
+
+// literalJSON is v as the default of its field, "" when the field cannot hold it.
+func literalJSON(t *Type, v Value) string {
+	switch t.Kind {
+	case Bool:
+		return strconv.FormatBool(v.Bool())
+	case Float32, Float64:
+		return javaFloat(v.Float(), t.Kind == Float32)
+	}
+	body, fits := fieldAppender(t)(nil, v)
+	if fits != fitsExactly && (fits != fitsRoughly || t.Kind != Interval) {
+		return ""
+	}
+	r := reader{buf: body}
+	switch t.Kind {
+	case Decimal:
+		return latin1JSON(r.bytes())
+	case Int16, Int32, Int64, Date, Time, Timestamp, Interval:
+		return strconv.FormatInt(r.long(), 10)
+	}
+	return quoteJSON(string(r.bytes()))
+}
+
+// javaFloat prints a number as Java does, which is what the converter puts into the schema.
+func javaFloat(f float64, single bool) string {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return ""
+	}
+	bits := 64
+	if single {
+		bits = 32
+	}
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-3 || abs >= 1e7) {
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, bits), "e")
+		if !strings.Contains(mantissa, ".") {
+			mantissa += ".0"
+		}
+		n, _ := strconv.Atoi(exponent) // of our own making
+		return mantissa + "E" + strconv.Itoa(n)
+	}
+	text := strconv.FormatFloat(f, 'f', -1, bits)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
+}
+
+// zeroOf is the value that Debezium puts where a NOT NULL field has none.
+func zeroOf(t *Type) Value {
+	switch t.Kind {
+	case Bool:
+		return BoolValue(false)
+	case Float32, Float64:
+		return FloatValue(0)
+	case Decimal:
+		return DecimalValue([]byte{0}, fieldScale(t))
+	case String, Bytes, Enum:
+		return StringValue("")
+	case UUID:
+		return StringValue("00000000-0000-0000-0000-000000000000")
+	case JSON:
+		return StringValue("{}")
+	case Interval:
+		return IntervalValue(0, 0, 0)
+	case Array:
+		return ArrayValue(nil)
+	}
+	return IntValue(0)
+}
+
+type defaultKind uint8
+
+const (
+	defaultFunction defaultKind = iota // or any other expression
+	defaultLiteral
+	defaultNull
+)
+
+// readDefault reads PostgreSQL's text of a default expression: 'it”s'::text, 7, (-7), true, NULL::text, now().
+func readDefault(expr string) (text string, kind defaultKind) {
+	expr = strings.TrimSpace(expr)
+	for strings.HasPrefix(expr, "(") && strings.HasSuffix(expr, ")") {
+		expr = strings.TrimSpace(expr[1 : len(expr)-1])
+	}
+	if strings.HasPrefix(expr, "'") {
+		text, rest, ok := unquoteSQL(expr)
+		if !ok || !isCast(rest) {
+			return "", defaultFunction
+		}
+		return text, defaultLiteral
+	}
+	bare, cast, _ := strings.Cut(expr, "::")
+	if cast != "" && !isCast("::"+cast) {
+		return "", defaultFunction
+	}
+	bare = strings.Trim(bare, "()")
+	switch strings.ToLower(bare) {
+	case "null":
+		return "", defaultNull
+	case "true", "false":
+		return strings.ToLower(bare), defaultLiteral
+	}
+	if _, err := strconv.ParseFloat(bare, 64); err != nil || !strings.ContainsAny(bare[len(bare)-1:], "0123456789.") {
+		return "", defaultFunction
+	}
+	return bare, defaultLiteral
+}
+
+// unquoteSQL reads a quoted SQL string from the front of s.
+func unquoteSQL(s string) (text, rest string, ok bool) {
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		if s[i] != '\'' {
+			b.WriteByte(s[i])
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == '\'' {
+			b.WriteByte('\'')
+			i++
+			continue
+		}
+		return b.String(), s[i+1:], true
+	}
+	return "", "", false
+}
+
+// isCast reports whether s is nothing, or casts such as ::character varying(10)::"Odd Enum".
+func isCast(s string) bool {
+	if s == "" {
+		return true
+	}
+	if !strings.HasPrefix(s, "::") {
+		return false
+	}
+	return !strings.ContainsAny(s, "|+*/'") && !strings.Contains(s, " - ")
+}

@@ -1,0 +1,387 @@
+package schemas
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// SourceVersion is the version of Debezium whose envelope the encoder writes: source.version. Consumers that read it
+// expect Debezium's numbering.
+const SourceVersion = "3.5.0.Final"
+
+// Encoder turns the changes of one version of a table into Avro, in Debezium's envelope and Confluent's wire format.
+// It is compiled once; no method allocates per row, but for what the destination grows by. Not safe for concurrent use.
+type Encoder struct {
+	layout    *layout
+	key       string // schema texts
+	value     string
+	columns   []columnEncoder
+	keyFields []columnEncoder // in the order of the key
+	keyID     uint32
+	valueID   uint32
+	head      []byte // of source: version, connector, name
+	db        []byte
+	names     []byte // schema, table
+	beside    Beside
+	texts     []byte // what beside's raw values alias
+	scratch   []byte
+}
+
+// columnEncoder writes one field.
+type columnEncoder struct {
+	column      int
+	typ         *Type
+	append      appender
+	union       bool
+	valueBranch byte // the encoded branch of a union's value, and of its null
+	nullBranch  byte
+	fallback    []byte // the whole field where a NOT NULL value is not known
+	placeholder []byte // the whole field where the value was not sent
+}
+
+// Beside is what the last [Encoder.AppendValue] could not say in the envelope and headers must carry.
+type Beside struct {
+	// Unchanged holds the columns of after that the source did not send.
+	Unchanged []int
+	// RawAfter and RawBefore hold the source's texts of values that the schema cannot hold, or not exactly.
+	RawAfter, RawBefore []RawValue
+}
+
+// RawValue is the source's text of a value.
+type RawValue struct {
+	Column int
+	Text   []byte
+}
+
+// NewEncoder compiles the encoder of a table's version.
+func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
+	l, err := newLayout(t, m)
+	if err != nil {
+		return nil, err
+	}
+	e := &Encoder{layout: l, key: l.keySchema(), value: l.valueSchema()}
+	e.columns = make([]columnEncoder, len(l.fields))
+	for i := range l.fields {
+		e.columns[i] = compileColumn(i, &l.fields[i])
+	}
+	for _, k := range l.key {
+		c := e.columns[k]
+		if c.typ.Kind == Decimal && c.typ.Precision == 0 {
+			c.append = appendVariableKey
+		}
+		e.keyFields = append(e.keyFields, c)
+	}
+	e.head = appendBytes(appendBytes(appendBytes(nil, SourceVersion), "postgresql"), m.Prefix)
+	e.db = appendBytes(nil, t.Database)
+	e.names = appendBytes(appendBytes(nil, t.Schema), t.Name)
+	return e, nil
+}
+
+func compileColumn(i int, f *field) columnEncoder {
+	c := columnEncoder{column: i, typ: f.typ, append: fieldAppender(f.typ), union: f.nullable}
+	if f.literal != "" {
+		c.nullBranch = 2
+	} else {
+		c.valueBranch = 2
+	}
+	if f.nullable {
+		c.fallback = []byte{c.nullBranch}
+	} else {
+		c.fallback, _ = c.append(nil, f.fallback)
+	}
+	c.placeholder = c.fallback
+	if v := placeholderOf(f.typ); !v.IsNull() {
+		var lead []byte
+		if f.nullable {
+			lead = []byte{c.valueBranch}
+		}
+		c.placeholder, _ = c.append(lead, v)
+	}
+	return c
+}
+
+// Table returns the table that the encoder was made for.
+func (e *Encoder) Table() *Table { return e.layout.table }
+
+// Topic returns the name of the table's topic.
+func (e *Encoder) Topic() string { return e.layout.topic }
+
+// KeySchema returns the schema text of the key, "" for a table without key.
+func (e *Encoder) KeySchema() string { return e.key }
+
+// ValueSchema returns the schema text of the value.
+func (e *Encoder) ValueSchema() string { return e.value }
+
+// SetIDs sets the registry's ids of the two schemas. It comes before the first Append.
+func (e *Encoder) SetIDs(key, value uint32) { e.keyID, e.valueID = key, value }
+
+// Beside tells what the last AppendValue left out of the envelope. It is valid until the next one.
+func (e *Encoder) Beside() *Beside { return &e.beside }
+
+// ErrNull marks a null in a column that the table says is NOT NULL, outside the part of before that is not known. It
+// happens when the table's description is newer than the row: its maker must let the column be null.
+var ErrNull = errors.New("null in a NOT NULL column")
+
+var (
+	errWidth     = errors.New("the row has not as many values as the table has columns")
+	errNoKey     = errors.New("the table has no key")
+	errKeyValue  = errors.New("the value has no exact form in a key")
+	errWrongKind = errors.New("the value is of another kind than its column")
+)
+
+// AppendKey appends the key of row, a whole row of which only the key's columns count, in the wire format.
+func (e *Encoder) AppendKey(dst []byte, row []Value) ([]byte, error) {
+	if len(e.keyFields) == 0 {
+		return dst, fmt.Errorf("table %s: %w", e.layout.table, errNoKey)
+	}
+	if len(row) != len(e.columns) {
+		return dst, fmt.Errorf("table %s: key: %w", e.layout.table, errWidth)
+	}
+	start := len(dst)
+	dst = binary.BigEndian.AppendUint32(append(dst, 0), e.keyID)
+	for i := range e.keyFields {
+		c := &e.keyFields[i]
+		var err error
+		if dst, err = c.appendKey(dst, row[c.column]); err != nil {
+			return dst[:start], e.columnError("key", c.column, err)
+		}
+	}
+	return dst, nil
+}
+
+func (c *columnEncoder) appendKey(dst []byte, v Value) ([]byte, error) {
+	switch v.kind {
+	case KindNull:
+		if !c.union {
+			return dst, ErrNull
+		}
+		return append(dst, c.nullBranch), nil
+	case KindUnchanged, KindUnrepresentable:
+		return dst, errKeyValue
+	}
+	if c.union {
+		dst = append(dst, c.valueBranch)
+	}
+	dst, f := c.append(dst, v)
+	switch f {
+	case fitsRoughly, fitsNot:
+		return dst, errKeyValue
+	case fitsWrongly:
+		return dst, errWrongKind
+	}
+	return dst, nil
+}
+
+func (e *Encoder) columnError(where string, column int, err error) error {
+	c := &e.layout.table.Columns[column]
+	return fmt.Errorf("table %s: %s: column %q (%v): %w", e.layout.table, where, c.Name, c.Type, err)
+}
+
+// AppendValue appends the envelope of c in the wire format. micros is the time of processing, in microseconds since
+// 1970. On an error dst comes back as it was.
+func (e *Encoder) AppendValue(dst []byte, c *Change, micros int64) ([]byte, error) {
+	start := len(dst)
+	out, err := e.appendValue(dst, c, micros)
+	if err != nil {
+		return out[:start], err
+	}
+	return out, nil
+}
+
+func (e *Encoder) appendValue(dst []byte, c *Change, micros int64) ([]byte, error) {
+	e.beside.Unchanged = e.beside.Unchanged[:0]
+	e.beside.RawAfter, e.beside.RawBefore = e.beside.RawAfter[:0], e.beside.RawBefore[:0]
+	e.texts = e.texts[:0]
+
+	dst = binary.BigEndian.AppendUint32(append(dst, 0), e.valueID)
+	var err error
+	if dst, err = e.appendBefore(dst, c); err != nil {
+		return dst, err
+	}
+	if dst, err = e.appendAfter(dst, c); err != nil {
+		return dst, err
+	}
+	dst = e.appendSource(dst, &c.Source)
+	dst = append(dst, 0)             // transaction
+	dst = append(dst, 2, byte(c.Op)) // a string of one byte
+	dst = append(appendTime(dst, micros/1000, 2), 2)
+	dst = append(appendLong(dst, micros), 2)
+	return appendLong(dst, micros*1000), nil
+}
+
+// appendTime appends an optional long.
+func appendTime(dst []byte, v int64, branch byte) []byte { return appendLong(append(dst, branch), v) }
+
+func (e *Encoder) appendBefore(dst []byte, c *Change) ([]byte, error) {
+	if c.Before == nil || c.Op == Truncate {
+		return append(dst, 0), nil
+	}
+	if len(c.Before) != len(e.columns) {
+		return dst, fmt.Errorf("table %s: before: %w", e.layout.table, errWidth)
+	}
+	dst = append(dst, 2)
+	for i := range e.columns {
+		col := &e.columns[i]
+		if c.BeforeKeyOnly && e.layout.table.Columns[i].Key == 0 {
+			dst = append(dst, col.fallback...)
+			continue
+		}
+		var err error
+		if dst, err = e.appendField(dst, col, c.Before[i], &e.beside.RawBefore, nil); err != nil {
+			return dst, e.columnError("before", i, err)
+		}
+	}
+	return dst, nil
+}
+
+func (e *Encoder) appendAfter(dst []byte, c *Change) ([]byte, error) {
+	if c.After == nil || c.Op == Truncate {
+		return append(dst, 0), nil
+	}
+	if len(c.After) != len(e.columns) {
+		return dst, fmt.Errorf("table %s: after: %w", e.layout.table, errWidth)
+	}
+	dst = append(dst, 2)
+	for i := range e.columns {
+		var err error
+		if dst, err = e.appendField(dst, &e.columns[i], c.After[i], &e.beside.RawAfter, &e.beside.Unchanged); err != nil {
+			return dst, e.columnError("after", i, err)
+		}
+	}
+	return dst, nil
+}
+
+// appendField appends one field of a row; what it cannot say goes to raw and unchanged.
+func (e *Encoder) appendField(dst []byte, c *columnEncoder, v Value, raw *[]RawValue, unchanged *[]int) ([]byte, error) {
+	switch v.kind {
+	case KindNull:
+		if !c.union {
+			return dst, ErrNull
+		}
+		return append(dst, c.nullBranch), nil
+	case KindUnchanged:
+		if unchanged != nil {
+			*unchanged = append(*unchanged, c.column)
+		}
+		return append(dst, c.placeholder...), nil
+	case KindUnrepresentable:
+		e.keepText(raw, c, v)
+		return append(dst, c.fallback...), nil
+	}
+	start := len(dst)
+	if c.union {
+		dst = append(dst, c.valueBranch)
+	}
+	dst, f := c.append(dst, v)
+	switch f {
+	case fitsExactly:
+		return dst, nil
+	case fitsRoughly:
+		e.keepText(raw, c, v)
+		return dst, nil
+	case fitsNot:
+		e.keepText(raw, c, v)
+		return append(dst[:start], c.fallback...), nil
+	}
+	return dst, errWrongKind
+}
+
+func (e *Encoder) keepText(raw *[]RawValue, c *columnEncoder, v Value) {
+	start := len(e.texts)
+	e.texts = AppendText(e.texts, c.typ, v)
+	// When texts moves, what was kept before stays alive where it was.
+	*raw = append(*raw, RawValue{Column: c.column, Text: e.texts[start:len(e.texts):len(e.texts)]})
+}
+
+func (e *Encoder) appendSource(dst []byte, o *Origin) []byte {
+	dst = append(dst, e.head...)
+	dst = appendLong(dst, o.Time/1000)
+	dst = append(dst, 0) // snapshot's value branch comes first: it has a default
+	if o.Snapshot == SnapshotFalse {
+		dst = appendBytes(dst, "false")
+	} else {
+		dst = appendBytes(dst, string(o.Snapshot))
+	}
+	dst = append(dst, e.db...)
+	dst = e.appendSequence(append(dst, 2), o)
+	dst = appendTime(dst, o.Time, 2)
+	dst = appendTime(dst, o.Time*1000, 2)
+	dst = append(dst, e.names...)
+	dst = appendOptional(dst, int64(o.TxID))
+	dst = appendOptional(dst, int64(o.LSN))
+	dst = append(dst, 0) // xmin
+	if o.ReplicationOrigin == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = appendBytes(append(dst, 2), o.ReplicationOrigin)
+	}
+	return append(dst, 0) // origin_lsn
+}
+
+// appendOptional appends an optional long that is null when it is 0.
+func appendOptional(dst []byte, v int64) []byte {
+	if v == 0 {
+		return append(dst, 0)
+	}
+	return appendTime(dst, v, 2)
+}
+
+// appendSequence appends the JSON text ["last commit","lsn"].
+func (e *Encoder) appendSequence(dst []byte, o *Origin) []byte {
+	e.scratch = append(e.scratch[:0], '[')
+	e.scratch = appendQuotedNumber(e.scratch, o.LastCommit)
+	e.scratch = append(e.scratch, ',')
+	e.scratch = appendQuotedNumber(e.scratch, o.LSN)
+	e.scratch = append(e.scratch, ']')
+	return appendBytes(dst, e.scratch)
+}
+
+func appendQuotedNumber(dst []byte, v uint64) []byte {
+	if v == 0 {
+		return append(dst, "null"...)
+	}
+	return append(strconv.AppendUint(append(dst, '"'), v, 10), '"')
+}
+
+// AppendKeyJSON appends the key of row as plain JSON, such as {"id":30}: what [HeaderNewKey] and [HeaderOldKey] hold.
+func (e *Encoder) AppendKeyJSON(dst []byte, row []Value) []byte {
+	dst = append(dst, '{')
+	for i := range e.keyFields {
+		c := &e.keyFields[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendJSONString(dst, e.layout.fields[c.column].name)
+		dst = append(dst, ':')
+		v := row[c.column]
+		var f fit
+		if v.kind > KindUnrepresentable {
+			e.scratch, f = c.append(e.scratch[:0], v)
+		}
+		if v.kind <= KindUnrepresentable || f >= fitsNot {
+			dst = append(dst, "null"...)
+			continue
+		}
+		dst = appendJSON(dst, c.typ, v, e.scratch)
+	}
+	return append(dst, '}')
+}
+
+// AppendUnchangedJSON appends the names of the columns in [Beside.Unchanged] as [HeaderUnchanged] holds them.
+func (e *Encoder) AppendUnchangedJSON(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i, c := range e.beside.Unchanged {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendJSONString(dst, e.layout.table.Columns[c].Name)
+	}
+	return append(dst, ']')
+}
+
+func appendBase64(dst, b []byte) []byte {
+	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
+}
