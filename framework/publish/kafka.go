@@ -1,0 +1,109 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kzap"
+
+	"github.com/syncline-io/syncline/framework/failure"
+)
+
+const (
+	// maxRequest is the largest produce request, and so the largest record that is tried whatever the topic allows:
+	// the brokers' socket.request.max.bytes is 100 MiB by default.
+	maxRequest = 95 << 20
+	// startTimeout bounds each step of the beginning of a tenure.
+	startTimeout = time.Minute
+	// transactionBackoff is the client's pause when the broker says that the last transaction is still being completed.
+	transactionBackoff = 2 * time.Millisecond
+)
+
+// client returns the options that all of the publisher's clients share; role ends the client id that brokers log.
+func (o *Options) client(role string) []kgo.Opt {
+	return append(append([]kgo.Opt(nil), o.Kafka...),
+		kgo.ClientID(o.transactionalID()+"."+role),
+		kgo.WithLogger(kzap.New(o.Log.Named("kafka"), kzap.Level(kgo.LogLevelWarn))),
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
+}
+
+// producer returns the client for events and positions.
+func (o *Options) producer(ts *topics) (*kgo.Client, error) {
+	opts := append(o.client("events"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0), // the queue does the waiting, and knows better
+		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.ProducerBatchMaxBytesFn(ts.maxBatch),
+		// The queue bounds what is buffered; the client's own bound would block the committer.
+		kgo.MaxBufferedRecords(1<<30),
+		kgo.UnknownTopicRetries(20),
+		kgo.StopProducerOnDataLossDetected(),
+	)
+	if !o.AtLeastOnce {
+		opts = append(opts,
+			kgo.TransactionalID(o.transactionalID()),
+			kgo.TransactionTimeout(o.TransactionTimeout),
+			kgo.ConcurrentTransactionsBackoff(transactionBackoff),
+		)
+	}
+	return kgo.NewClient(opts...)
+}
+
+// side returns the client for what is not part of a transaction: topics and the tables topic.
+func (o *Options) side() (*kgo.Client, error) {
+	return kgo.NewClient(append(o.client("admin"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0),
+		kgo.UnknownTopicRetries(20),
+		kgo.RecordDeliveryTimeout(startTimeout),
+	)...)
+}
+
+// classify marks what Kafka's errors mean to a publisher. started says that the publisher has been at work before:
+// credentials that are refused then were good once, and may be again.
+func classify(err error, started bool) error {
+	if err == nil || failure.Classify(err) != failure.Retry {
+		return err
+	}
+	for _, fenced := range []error{
+		kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.InvalidProducerIDMapping, kerr.TransactionalIDNotFound,
+		kerr.InvalidTxnState, kerr.TransactionAbortable, kerr.UnknownProducerID, errEpochChanged,
+	} {
+		if errors.Is(err, fenced) {
+			return failure.As(failure.Fenced, err, "")
+		}
+	}
+	if started {
+		return err
+	}
+	for _, refused := range []error{
+		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,
+		kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
+	} {
+		if errors.Is(err, refused) {
+			return failure.As(failure.Config, err, "see the key kafka, and what the brokers allow this user")
+		}
+	}
+	if errors.Is(err, kerr.InvalidTransactionTimeout) {
+		return failure.As(failure.Config, err, "the transaction timeout is above the brokers' transaction.max.timeout.ms")
+	}
+	return err
+}
+
+// errEpochChanged: the client replaced its producer id by itself, so that records of one transaction might have gone
+// to two.
+var errEpochChanged = errors.New("the producer epoch changed in the middle of a transaction")
+
+// epoch returns what identifies the transaction that is open.
+func epoch(ctx context.Context, cl *kgo.Client) ([2]int64, error) {
+	id, e, err := cl.ProducerID(ctx)
+	if err != nil {
+		return [2]int64{}, fmt.Errorf("obtain a producer id: %w", err)
+	}
+	return [2]int64{id, int64(e)}, nil
+}

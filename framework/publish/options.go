@@ -1,0 +1,123 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/source"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// Registry gives schemas their ids. Its errors are classified by package failure: a schema that the registry refuses
+// is marked final by the Registry, everything else is tried again.
+type Registry interface {
+	// Register returns the id of the schema under the subject, registering it if it is not there.
+	Register(ctx context.Context, subject, schema string) (uint32, error)
+}
+
+// Options says what to publish and where to. The zero value of every optional field is the default.
+type Options struct {
+	// Name is the connector's name: unique among all connectors of the cluster, and never changed, because the
+	// transactional id and the state topics are named after it.
+	Name string
+	// Open makes the source, once per tenure.
+	Open func(ctx context.Context, env source.Env) (source.Source, error)
+	// Kafka says how to reach the brokers: seeds, TLS, SASL and nothing else.
+	Kafka []kgo.Opt
+	// Registry gives schemas their ids.
+	Registry Registry
+	// Mapping says how tables become topics and schemas.
+	Mapping schemas.Mapping
+	// InternalPrefix begins the names of the internal topics; "syncline" when empty.
+	InternalPrefix string
+	// Topics describes the topics of tables that do not exist yet.
+	Topics Topics
+	// AtLeastOnce publishes without Kafka transactions: faster to commit, and changes may be repeated after a failure.
+	AtLeastOnce bool
+	// LowestLatency commits as soon as something is there; else changes wait a little for company.
+	LowestLatency bool
+	// NoTombstones leaves out the null value that else follows every deletion.
+	NoTombstones bool
+	// SkipTruncates leaves truncates out of the topics.
+	SkipTruncates bool
+	// BufferBytes bounds the memory for changes on their way to Kafka, up to one change more; 16 MiB when 0. When it is
+	// full the source waits.
+	BufferBytes int
+	// TransactionTimeout is how long the brokers keep a transaction open for a publisher that has died, and the longest
+	// that one commit is waited for; one minute when 0. It must not be above the brokers' transaction.max.timeout.ms.
+	TransactionTimeout time.Duration
+	// DrainTimeout bounds the time in which a soft stop commits what is buffered; 10 s when 0.
+	DrainTimeout time.Duration
+
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+}
+
+// Topics describes the topics that are made for tables.
+type Topics struct {
+	// Partitions is the number of partitions of a new topic, 1 when 0. When it is set, a topic that exists with another
+	// number is refused: with it the keys would move to other partitions.
+	Partitions int32
+	// Replication is the number of replicas; 0 or -1 leaves it to the brokers.
+	Replication int16
+	// Configs are further settings, such as retention.ms.
+	Configs map[string]string
+}
+
+const (
+	defaultInternalPrefix     = "syncline"
+	defaultBufferBytes        = 16 << 20
+	defaultTransactionTimeout = time.Minute
+	defaultDrainTimeout       = 10 * time.Second
+)
+
+// nameForm is what a connector may be called: its name becomes part of topic names.
+var nameForm = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,150}$`)
+
+// withDefaults returns the options with every default filled in, or everything that is wrong with them.
+func (o Options) withDefaults() (Options, error) {
+	var errs []error
+	if !nameForm.MatchString(o.Name) {
+		errs = append(errs, fmt.Errorf("name: %q is not 1 to 150 of the characters a-z A-Z 0-9 . _ -", o.Name))
+	}
+	if o.Open == nil {
+		errs = append(errs, errors.New("open: no source"))
+	}
+	if o.Registry == nil {
+		errs = append(errs, errors.New("registry: none"))
+	}
+	if o.Topics.Partitions < 0 {
+		errs = append(errs, fmt.Errorf("topics.partitions: %d is negative", o.Topics.Partitions))
+	}
+	if o.InternalPrefix == "" {
+		o.InternalPrefix = defaultInternalPrefix
+	}
+	if o.BufferBytes == 0 {
+		o.BufferBytes = defaultBufferBytes
+	}
+	if o.TransactionTimeout == 0 {
+		o.TransactionTimeout = defaultTransactionTimeout
+	}
+	if o.TransactionTimeout < time.Second {
+		errs = append(errs, fmt.Errorf("transaction timeout: %v is under a second", o.TransactionTimeout))
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = defaultDrainTimeout
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return o, errors.Join(errs...)
+}
+
+func (o *Options) offsetsTopic() string    { return o.InternalPrefix + ".offsets." + o.Name }
+func (o *Options) tablesTopic() string     { return o.InternalPrefix + ".tables" }
+func (o *Options) deadLetterTopic() string { return o.Name + ".dlq" }
+func (o *Options) transactionalID() string { return o.InternalPrefix + "." + o.Name }

@@ -1,0 +1,186 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/syncline-io/syncline/framework/crash"
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/source"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// tenure is the time from holding the lease until something ends it. Nothing of it is used afterwards: the next tenure
+// has new clients, new buffers and a new source.
+type tenure struct {
+	opts   *Options
+	stats  *stats
+	kafka  *kgo.Client // events and positions
+	side   *kgo.Client // topics and the tables topic
+	topics *topics
+	source source.Source
+}
+
+// serve runs one tenure. It returns nil when ctx has ended and everything is committed or given up.
+func (p *Publisher) serve(ctx context.Context) error {
+	t := &tenure{opts: &p.opts, stats: p.stats}
+	defer t.closeKafka()
+	if err := t.openKafka(ctx); err != nil {
+		return err
+	}
+	src, err := p.opts.Open(ctx, p.env())
+	if err != nil {
+		return err
+	}
+	t.source = src
+	from, err := t.takeOver(ctx)
+	if err == nil {
+		p.stats.start(from)
+		err = t.publish(ctx, from)
+	}
+	if closeErr := src.Close(); closeErr != nil && err == nil {
+		err = fmt.Errorf("close the source: %w", closeErr)
+	}
+	return err
+}
+
+// openKafka connects and prepares the topics. It comes before the source is opened, so that a cluster that is away
+// costs the source nothing.
+func (t *tenure) openKafka(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var err error
+	if t.side, err = t.opts.side(); err != nil {
+		return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "see the key kafka")
+	}
+	t.topics = &topics{opts: t.opts, admin: kadm.NewClient(t.side)}
+	if err := t.topics.internal(ctx); err != nil {
+		return err
+	}
+	if t.kafka, err = t.opts.producer(t.topics); err != nil {
+		return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "see the key kafka")
+	}
+	return nil
+}
+
+func (t *tenure) closeKafka() {
+	for _, cl := range []*kgo.Client{t.kafka, t.side} {
+		if cl != nil {
+			cl.Close()
+		}
+	}
+}
+
+// takeOver makes this instance the only one: in this order, the lease, the producer id, the position. After the lease
+// nobody else begins; after the producer id nobody else can finish; so the position that is read then is the last.
+func (t *tenure) takeOver(ctx context.Context) (source.Position, error) {
+	if err := t.source.Lease(ctx); err != nil {
+		return source.Position{}, fmt.Errorf("wait for the lease: %w", err)
+	}
+	crash.Point("publish.after-lease")
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	// With the timeout of a transaction that its owner left open long ago this may wait for the brokers to abort it.
+	if _, err := epoch(ctx, t.kafka); err != nil {
+		return source.Position{}, err
+	}
+	crash.Point("publish.after-fence")
+	mark, err := t.writeMark(ctx)
+	if err != nil {
+		return source.Position{}, fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
+	}
+	return t.opts.readPosition(ctx, mark)
+}
+
+// writeMark begins the tenure in the offsets topic and returns the offset of its record.
+func (t *tenure) writeMark(ctx context.Context) (int64, error) {
+	mark, err := t.opts.markRecord()
+	if err != nil {
+		return 0, err
+	}
+	if t.opts.AtLeastOnce {
+		return mark.Offset, t.kafka.ProduceSync(ctx, mark).FirstErr()
+	}
+	if err := t.kafka.BeginTransaction(); err != nil {
+		return 0, err
+	}
+	if err := t.kafka.ProduceSync(ctx, mark).FirstErr(); err != nil {
+		return 0, err
+	}
+	return mark.Offset, t.kafka.EndTransaction(ctx, kgo.TryCommit)
+}
+
+// publish runs the source and the committer until one of them ends.
+//
+// When the source ends, for whatever reason, what it has emitted is still committed: it is in order and complete up to
+// where it stopped. When the committer ends, the source is stopped.
+func (t *tenure) publish(ctx context.Context, from source.Position) error {
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	// A soft stop ends the source only; the committer goes on, and the drain timeout is its hard stop.
+	hard, kill := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer kill(nil)
+
+	q := newQueue(t.opts.BufferBytes, from)
+	committed := make(chan error, 1)
+	go func() {
+		err := t.committer(q, from).run(hard)
+		if err != nil {
+			q.fail(err)
+			stop(err)
+		}
+		committed <- err
+	}()
+
+	sourceErr := t.source.Run(running, from, t.emitter(running, q))
+	if ctx.Err() != nil && q.failure() == nil {
+		sourceErr = nil
+	}
+	q.end()
+	timer := time.AfterFunc(t.opts.DrainTimeout, func() {
+		kill(fmt.Errorf("what was buffered could not be committed within %v", t.opts.DrainTimeout))
+	})
+	defer timer.Stop()
+	commitErr := <-committed
+	return ending(ctx, sourceErr, commitErr)
+}
+
+// ending picks the error that tells why the tenure ended. What the committer says is the cause unless it only passes
+// on what the emitter found out, which the source may have wrapped with more.
+func ending(ctx context.Context, sourceErr, commitErr error) error {
+	switch {
+	case commitErr != nil && (sourceErr == nil || !errors.Is(sourceErr, commitErr)):
+		return commitErr
+	case sourceErr != nil:
+		return sourceErr
+	case ctx.Err() != nil:
+		return nil
+	}
+	return errors.New("the source stopped by itself")
+}
+
+func (t *tenure) committer(q *queue, from source.Position) *committer {
+	return &committer{
+		opts: t.opts, kafka: t.kafka, q: q, stats: t.stats,
+		confirm: t.source.Confirm,
+		pace:    newPace(t.opts.LowestLatency),
+		written: from,
+		ended:   time.Now(), // the mark's transaction has just ended
+	}
+}
+
+func (t *tenure) emitter(ctx context.Context, q *queue) *emitter {
+	return &emitter{
+		ctx: ctx, q: q, opts: t.opts, stats: t.stats,
+		tables: &tables{
+			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side,
+			known:   map[*schemas.Table]*table{},
+			streams: map[string]*stream{},
+		},
+	}
+}

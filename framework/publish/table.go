@@ -1,0 +1,232 @@
+package publish
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// versionsKept is how many versions of one table keep their encoder. A source moves from one to the next; an older one
+// that comes again is prepared again.
+const versionsKept = 4
+
+// table is one version of a source table, ready to be published.
+type table struct {
+	table      *schemas.Table
+	encoder    *schemas.Encoder
+	topic      string
+	keyed      bool
+	partitions int32
+	maxRecord  int // bytes, as recordSize counts
+	// version is the value of schemas.HeaderTable.
+	version []byte
+	// names are the columns' names as JSON strings; raw and rawBefore the header names, made when first needed.
+	names          [][]byte
+	raw, rawBefore []string
+
+	*stream
+}
+
+// stream is what all versions of a table share: it becomes one topic.
+type stream struct {
+	of      string // schema.name
+	last    schemas.Version
+	emitted prometheus.Counter
+	kept    []*schemas.Table // versions with an encoder, oldest first
+}
+
+// tables holds the tables met in this tenure. It belongs to the emitter's goroutine.
+type tables struct {
+	opts   *Options
+	topics *topics
+	stats  *stats
+	// side writes the tables topic, outside of the transactions.
+	side *kgo.Client
+
+	latest  *table
+	known   map[*schemas.Table]*table
+	streams map[string]*stream // by topic
+}
+
+// of returns the table ready for publishing, preparing it when it is met for the first time: its topic exists and is
+// fit, its schemas are registered, and its record in the tables topic is acknowledged.
+func (ts *tables) of(ctx context.Context, t *schemas.Table) (*table, error) {
+	if ts.latest != nil && ts.latest.table == t {
+		return ts.latest, nil
+	}
+	known := ts.known[t]
+	if known == nil {
+		var err error
+		if known, err = ts.prepare(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	ts.latest = known
+	return known, nil
+}
+
+func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error) {
+	encoder, err := schemas.NewEncoder(t, ts.opts.Mapping)
+	if err != nil {
+		return nil, failure.As(failure.Config, fmt.Errorf("table %s: %w", t, err), "change the table or leave it out of the connector's tables")
+	}
+	s, err := ts.stream(encoder.Topic(), t)
+	if err != nil {
+		return nil, err
+	}
+	topic, err := ts.topics.forTable(ctx, encoder.Topic(), t)
+	if err != nil {
+		return nil, err
+	}
+	key, value, err := ts.register(ctx, encoder)
+	if err != nil {
+		return nil, err
+	}
+	encoder.SetIDs(key, value)
+	if err := ts.announce(ctx, encoder.Topic(), value, t); err != nil {
+		return nil, err
+	}
+	known := &table{
+		table:      t,
+		encoder:    encoder,
+		topic:      encoder.Topic(),
+		keyed:      encoder.KeySchema() != "",
+		partitions: topic.partitions,
+		maxRecord:  topic.maxRecord,
+		version:    binary.BigEndian.AppendUint64(nil, t.Version),
+		stream:     s,
+	}
+	ts.keep(known)
+	return known, nil
+}
+
+// stream returns what the versions of t share, and refuses a topic that another table already has.
+func (ts *tables) stream(topic string, t *schemas.Table) (*stream, error) {
+	s := ts.streams[topic]
+	if s == nil {
+		s = &stream{of: t.String(), emitted: ts.stats.changes.WithLabelValues(topic)}
+		ts.streams[topic] = s
+	}
+	if s.of != t.String() {
+		err := fmt.Errorf("tables %s and %s have the same topic %s", s.of, t, topic)
+		return nil, failure.As(failure.Config, err, "rename one of them or leave it out of the connector's tables")
+	}
+	return s, nil
+}
+
+func (ts *tables) register(ctx context.Context, e *schemas.Encoder) (key, value uint32, err error) {
+	if e.KeySchema() != "" {
+		if key, err = ts.opts.Registry.Register(ctx, e.Topic()+"-key", e.KeySchema()); err != nil {
+			return 0, 0, fmt.Errorf("table %s: register the key's schema: %w", e.Table(), err)
+		}
+	}
+	if value, err = ts.opts.Registry.Register(ctx, e.Topic()+"-value", e.ValueSchema()); err != nil {
+		return 0, 0, fmt.Errorf("table %s: register the value's schema: %w", e.Table(), err)
+	}
+	return key, value, nil
+}
+
+// announce writes the table to the tables topic and waits until it is there: whoever reads the first record that was
+// written with this schema can look the table up. It is not part of a transaction, and writing it again does no harm.
+func (ts *tables) announce(ctx context.Context, topic string, schemaID uint32, t *schemas.Table) error {
+	key, value, err := schemas.AppendTableRecord(topic, schemaID, t)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", t, err)
+	}
+	r := &kgo.Record{Topic: ts.opts.tablesTopic(), Key: key, Value: value}
+	if err := ts.side.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return fmt.Errorf("write table %s to topic %s: %w", t, r.Topic, err)
+	}
+	return nil
+}
+
+func (ts *tables) keep(t *table) {
+	ts.known[t.table] = t
+	t.kept = append(t.kept, t.table)
+	if len(t.kept) > versionsKept {
+		delete(ts.known, t.kept[0])
+		t.kept = append(t.kept[:0], t.kept[1:]...)
+	}
+}
+
+// grows checks what order and the guards in the targets rest on.
+func (t *table) grows(c *schemas.Change) error {
+	if c.Version.Compare(t.last) > 0 {
+		return nil
+	}
+	return fmt.Errorf("table %s: the source sent a change of version %s after %s; versions must grow", t.of, c.Version, t.last)
+}
+
+// besideHeaders appends the headers with what the value cannot say.
+func (t *table) besideHeaders(b *batch, c *schemas.Change) {
+	beside := t.encoder.Beside()
+	if len(beside.Unchanged) > 0 {
+		b.header(schemas.HeaderUnchanged, t.appendUnchanged(b, beside.Unchanged))
+	}
+	if c.Before != nil && c.BeforeKeyOnly {
+		b.header(schemas.HeaderBefore, beforeKey)
+	}
+	for _, v := range beside.RawAfter {
+		b.header(rawName(&t.raw, schemas.HeaderRaw, t.table, v.Column), appendCopy(b, v.Text))
+	}
+	for _, v := range beside.RawBefore {
+		b.header(rawName(&t.rawBefore, schemas.HeaderRawBefore, t.table, v.Column), appendCopy(b, v.Text))
+	}
+	if c.OtherKey != nil && t.keyed {
+		name := schemas.HeaderOldKey
+		if c.Op == schemas.Delete {
+			name = schemas.HeaderNewKey
+		}
+		start := len(b.data)
+		b.data = t.encoder.AppendKeyJSON(b.data, c.OtherKey)
+		b.header(name, b.data[start:len(b.data):len(b.data)])
+	}
+}
+
+var beforeKey = []byte("key")
+
+// appendUnchanged appends the JSON array of the columns' names.
+func (t *table) appendUnchanged(b *batch, columns []int) []byte {
+	if t.names == nil {
+		for _, c := range t.table.Columns {
+			name, err := json.Marshal(c.Name)
+			if err != nil {
+				panic(err) // a string always has a JSON form
+			}
+			t.names = append(t.names, name)
+		}
+	}
+	start := len(b.data)
+	b.data = append(b.data, '[')
+	for i, c := range columns {
+		if i > 0 {
+			b.data = append(b.data, ',')
+		}
+		b.data = append(b.data, t.names[c]...)
+	}
+	b.data = append(b.data, ']')
+	return b.data[start:len(b.data):len(b.data)]
+}
+
+// rawName returns prefix with the column's name, made once per table.
+func rawName(names *[]string, prefix string, t *schemas.Table, column int) string {
+	if *names == nil {
+		for i := range t.Columns {
+			*names = append(*names, prefix+t.Columns[i].Name)
+		}
+	}
+	return (*names)[column]
+}
+
+func appendCopy(b *batch, text []byte) []byte {
+	start := len(b.data)
+	b.data = append(b.data, text...)
+	return b.data[start:len(b.data):len(b.data)]
+}

@@ -1,0 +1,195 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// topics creates and checks every topic that is written to. Nothing relies on auto-creation: a topic made with the
+// brokers' defaults may have the wrong number of partitions or forget positions.
+type topics struct {
+	opts  *Options
+	admin *kadm.Client
+	// limits holds, by topic, the size of the largest batch; the producer asks for it when it first meets the topic.
+	limits sync.Map
+
+	hasDeadLetters bool
+}
+
+// topic is what must be known of a topic to write to it.
+type topic struct {
+	name       string
+	partitions int32
+	compacted  bool
+	maxRecord  int // bytes
+}
+
+// defaultMaxBatch is Kafka's own default of max.message.bytes.
+const defaultMaxBatch = 1048588
+
+// maxBatch tells the producer how large a batch may become.
+func (ts *topics) maxBatch(topic string) int32 {
+	if v, ok := ts.limits.Load(topic); ok {
+		return v.(int32)
+	}
+	return defaultMaxBatch
+}
+
+// internal makes the topics of the connector's own state and checks that they can hold it.
+func (ts *topics) internal(ctx context.Context) error {
+	for _, name := range []string{ts.opts.offsetsTopic(), ts.opts.tablesTopic()} {
+		t, err := ts.ensure(ctx, name, 1, stateConfigs)
+		if err != nil {
+			return err
+		}
+		if t.partitions != 1 {
+			err := fmt.Errorf("topic %s has %d partitions, and must have 1", name, t.partitions)
+			return failure.As(failure.Config, err, "it is a state topic: make it again with one partition, or choose another internal_prefix")
+		}
+		if !t.compacted {
+			err := fmt.Errorf("topic %s is not compacted, so that its records would expire", name)
+			return failure.As(failure.Config, err, "set its cleanup.policy to compact")
+		}
+	}
+	return nil
+}
+
+// stateConfigs keep state topics short to read: each commit adds a position, only the last of which counts.
+var stateConfigs = map[string]string{
+	"cleanup.policy":            "compact",
+	"segment.bytes":             strconv.Itoa(4 << 20),
+	"min.cleanable.dirty.ratio": "0.1",
+	"delete.retention.ms":       "600000",
+}
+
+// forTable makes the topic of a table or checks the one that is there.
+func (ts *topics) forTable(ctx context.Context, name string, t *schemas.Table) (topic, error) {
+	if strings.HasPrefix(name, ts.opts.InternalPrefix+".offsets.") || name == ts.opts.tablesTopic() || name == ts.opts.deadLetterTopic() {
+		err := fmt.Errorf("table %s has the topic %s, which is an internal one", t, name)
+		return topic{}, failure.As(failure.Config, err, "choose another topic_prefix or internal_prefix")
+	}
+	want := max(ts.opts.Topics.Partitions, 1)
+	found, err := ts.ensure(ctx, name, want, ts.opts.Topics.Configs)
+	if err != nil {
+		return topic{}, err
+	}
+	if n := ts.opts.Topics.Partitions; n > 0 && found.partitions != n {
+		err := fmt.Errorf("topic %s of table %s has %d partitions, and topics.partitions is %d", name, t, found.partitions, n)
+		return topic{}, failure.As(failure.Config, err, "set topics.partitions to what the topic has")
+	}
+	if why := losesValues(t); found.compacted && why != "" {
+		err := fmt.Errorf("topic %s is compacted, which would lose values of table %s: %s", name, t, why)
+		return topic{}, failure.As(failure.Config, err, "set the topic's cleanup.policy to delete")
+	}
+	return found, nil
+}
+
+// losesValues says why compaction would lose something of the table, "" if it would not.
+func losesValues(t *schemas.Table) string {
+	if len(t.KeyColumns()) == 0 {
+		return "it has no key"
+	}
+	if t.System != "postgresql" || t.Identity == schemas.IdentityFull {
+		return ""
+	}
+	for i := range t.Columns {
+		switch t.Columns[i].Type.Kind {
+		case schemas.String, schemas.Bytes, schemas.JSON, schemas.Array, schemas.Decimal:
+			return "an update leaves out the value of column " + t.Columns[i].Name +
+				" when it is large and unchanged, unless the table's replica identity is full"
+		}
+	}
+	return ""
+}
+
+// deadLetters makes the topic of dead letters when it is first needed.
+func (ts *topics) deadLetters(ctx context.Context) error {
+	if ts.hasDeadLetters {
+		return nil
+	}
+	if _, err := ts.ensure(ctx, ts.opts.deadLetterTopic(), 1, map[string]string{"retention.ms": "-1"}); err != nil {
+		return err
+	}
+	ts.hasDeadLetters = true
+	return nil
+}
+
+// ensure describes the topic, making it first if it is not there.
+func (ts *topics) ensure(ctx context.Context, name string, partitions int32, configs map[string]string) (topic, error) {
+	t, err := ts.describe(ctx, name)
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return t, err
+	}
+	values := make(map[string]*string, len(configs))
+	for k, v := range configs {
+		values[k] = &v
+	}
+	replication := ts.opts.Topics.Replication
+	if replication <= 0 {
+		replication = -1
+	}
+	_, err = ts.admin.CreateTopic(ctx, partitions, replication, values, name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return topic{}, fmt.Errorf("create topic %s: %w", name, creation(err))
+	}
+	return ts.describe(ctx, name)
+}
+
+// creation marks what no later try can change.
+func creation(err error) error {
+	for _, final := range []error{kerr.InvalidConfig, kerr.InvalidReplicationFactor, kerr.InvalidPartitions, kerr.InvalidTopicException, kerr.PolicyViolation} {
+		if errors.Is(err, final) {
+			return failure.As(failure.Config, err, "see the key topics, or create the topic yourself")
+		}
+	}
+	return err
+}
+
+func (ts *topics) describe(ctx context.Context, name string) (topic, error) {
+	listed, err := ts.admin.ListTopics(ctx, name)
+	if err != nil {
+		return topic{}, fmt.Errorf("look up topic %s: %w", name, err)
+	}
+	if err := listed[name].Err; err != nil {
+		return topic{}, fmt.Errorf("look up topic %s: %w", name, err)
+	}
+	t := topic{name: name, partitions: int32(len(listed[name].Partitions)), maxRecord: defaultMaxBatch}
+	if t.partitions == 0 {
+		return topic{}, fmt.Errorf("look up topic %s: %w", name, kerr.UnknownTopicOrPartition)
+	}
+	described, err := ts.admin.DescribeTopicConfigs(ctx, name)
+	if err != nil {
+		return topic{}, fmt.Errorf("look up the settings of topic %s: %w", name, err)
+	}
+	config, err := described.On(name, nil)
+	if err == nil {
+		err = config.Err
+	}
+	if err != nil {
+		return topic{}, fmt.Errorf("look up the settings of topic %s: %w", name, err)
+	}
+	for _, c := range config.Configs {
+		switch {
+		case c.Value == nil:
+		case c.Key == "cleanup.policy":
+			t.compacted = strings.Contains(*c.Value, "compact")
+		case c.Key == "max.message.bytes":
+			if n, err := strconv.Atoi(*c.Value); err == nil && n > 0 {
+				t.maxRecord = n
+			}
+		}
+	}
+	t.maxRecord = min(t.maxRecord, maxRequest)
+	ts.limits.Store(name, int32(t.maxRecord))
+	return t, nil
+}
