@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+
+	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // Registry says how to reach the schema registry.
@@ -16,8 +18,25 @@ type Registry struct {
 	Username string `yaml:"username"`
 	Password Secret `yaml:"password"`
 	// Token is sent as a bearer token.
-	Token Secret `yaml:"token"`
-	TLS   *TLS   `yaml:"tls"`
+	Token Secret      `yaml:"token"`
+	TLS   RegistryTLS `yaml:"tls"`
+}
+
+// RegistryTLS is what an https address needs beyond the system's authorities.
+type RegistryTLS struct {
+	// CA is the file with the authorities to trust (PEM).
+	CA string `yaml:"ca"`
+	// Cert and Key are the files of the client's certificate (PEM).
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Client gives the registry client's configuration.
+func (r Registry) Client() registry.Config {
+	return registry.Config{
+		URLs: r.Addresses(), Username: r.Username, Password: r.Password.Reveal(), BearerToken: r.Token.Reveal(),
+		TLS: registry.TLS{CA: r.TLS.CA, Cert: r.TLS.Cert, Key: r.TLS.Key},
+	}
 }
 
 // Addresses returns URLs, or URL alone.

@@ -18,8 +18,6 @@ type Sink struct {
 	Batch Batch `yaml:"batch"`
 	// DeadLetters says what happens to a record that can never be written.
 	DeadLetters DeadLetters `yaml:"dead_letters"`
-	// Start is where a new sink begins when Kafka no longer holds a topic's beginning: "" stops, earliest goes on.
-	Start string `yaml:"start"`
 }
 
 // Target names tables. In Schema and Table, {schema} and {table} stand for the source's names.
@@ -40,15 +38,16 @@ type TargetTable struct {
 
 // Batch bounds what one write to the target holds.
 type Batch struct {
-	Rows  int           `yaml:"rows"`
-	Bytes Size          `yaml:"bytes"`
-	Age   time.Duration `yaml:"age"`
+	Rows  int  `yaml:"rows"`
+	Bytes Size `yaml:"bytes"`
+	// Age is how long rows gather before they are written; what suits the target by default.
+	Age time.Duration `yaml:"age"`
 }
 
 // DeadLetters says what happens to records that can never be written.
 type DeadLetters struct {
-	// Topic takes them; <name>.dlq by default. "off" stops the connector at the first one instead.
-	Topic string `yaml:"topic"`
+	// Policy is topic (they go to the topic <name>.dlq) or stop (the connector stops at the first one).
+	Policy string `yaml:"policy"`
 	// Replication is the replication factor of the topic when it is created; -1 leaves it to the broker.
 	Replication int16 `yaml:"replication"`
 }
@@ -58,8 +57,8 @@ func SinkDefaults() Sink {
 	return Sink{
 		Common:      commonDefaults(),
 		Target:      Target{Schema: "{schema}", Table: "{table}"},
-		Batch:       Batch{Rows: 20_000, Bytes: 16 << 20, Age: 100 * time.Millisecond},
-		DeadLetters: DeadLetters{Replication: -1},
+		Batch:       Batch{Rows: 100_000, Bytes: 32 << 20},
+		DeadLetters: DeadLetters{Policy: "topic", Replication: -1},
 	}
 }
 
@@ -83,11 +82,11 @@ func (s Sink) Validate() error {
 	if s.Batch.Bytes < 64<<10 {
 		errs = append(errs, errors.New("batch.bytes: want at least 64KB"))
 	}
-	if s.Batch.Age <= 0 {
-		errs = append(errs, errors.New("batch.age: want a positive duration"))
+	if s.Batch.Age < 0 {
+		errs = append(errs, errors.New("batch.age: want a duration that is not negative"))
 	}
-	if s.Start != "" && s.Start != "earliest" {
-		errs = append(errs, fmt.Errorf("start: %q is not earliest", s.Start))
+	if s.DeadLetters.Policy != "topic" && s.DeadLetters.Policy != "stop" {
+		errs = append(errs, fmt.Errorf("dead_letters.policy: %q is neither topic nor stop", s.DeadLetters.Policy))
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ package sink
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -161,6 +162,9 @@ type Connector[C interface{ Validate() error }] struct {
 	Section string
 	// Defaults is the configuration before the file is read.
 	Defaults C
+	// BatchAge is how long rows gather before a batch is written, unless the file says something else: milliseconds
+	// for a target that takes small transactions well, longer where each load costs.
+	BatchAge time.Duration
 	// Open connects to the target and checks what can be checked.
 	Open func(ctx context.Context, cfg C, env Env) (Sink, error)
 }

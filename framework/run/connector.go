@@ -1,0 +1,224 @@
+// Package run makes a connector a process: it reads the file, opens log, metrics and the admin endpoint, runs the loop
+// and turns signals and errors into a soft stop, a hard stop and an exit code.
+//
+// Read in this order: connector.go (a connector with its configuration type hidden), process.go (several connectors in
+// one process), main.go (the program of one connector), admin.go, log.go.
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/config"
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/load"
+	"github.com/syncline-io/syncline/framework/publish"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/source"
+	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
+)
+
+// Connector is a source or sink connector whose configuration type is hidden, so that a program can list several.
+type Connector struct {
+	// Name is the value of the key "connector" that chooses it.
+	Name string
+	// read decodes and checks the file.
+	read func(d *config.Document, p Platform) (*task, error)
+}
+
+// Platform is what a process gives to its connectors instead of what their files say: the embedded broker and
+// registry. The zero Platform leaves everything to the files.
+type Platform struct {
+	Brokers     []string
+	RegistryURL string
+	// AtLeastOnce replaces the delivery of sources, for a broker whose transactions do not survive a crash.
+	AtLeastOnce bool
+}
+
+func (p Platform) apply(c *config.Common) {
+	if len(p.Brokers) > 0 {
+		c.Kafka = config.Kafka{Brokers: p.Brokers}
+	}
+	if p.RegistryURL != "" {
+		c.Registry = config.Registry{URL: config.URL(p.RegistryURL)}
+	}
+}
+
+// loop is a publisher or a loader.
+type loop interface {
+	Run(ctx context.Context) error
+}
+
+// task is one configured connector, not yet started.
+type task struct {
+	common config.Common
+	// open makes the loop; it touches no server.
+	open func(log *zap.Logger, metrics prometheus.Registerer) (loop, error)
+	// The rest is set by open.
+	loop   loop
+	ready  func() (bool, string)
+	status func() any
+}
+
+// Name is the connector's name.
+func (t *task) Name() string { return t.common.Name }
+
+// Ready reports whether the connector is doing its work now; if not, why.
+func (t *task) Ready() (bool, string) { return t.ready() }
+
+// Status is the connector's part of /status.
+func (t *task) Status() any { return t.status() }
+
+// OfSource hides the configuration type of a source connector.
+func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector {
+	return Connector{Name: c.Name, read: func(d *config.Document, p Platform) (*task, error) {
+		common, section := config.SourceDefaults(), c.Defaults
+		if err := d.Decode(config.Section{Into: &common}, config.Section{Key: c.Section, Into: &section}); err != nil {
+			return nil, err
+		}
+		p.apply(&common.Common)
+		if p.AtLeastOnce {
+			common.Delivery = "at_least_once"
+		}
+		if err := validate(d, c.Section, common, section); err != nil {
+			return nil, err
+		}
+		t := &task{common: common.Common}
+		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
+			return t.openSource(common, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
+				return c.Open(ctx, section, env)
+			})
+		}
+		return t, nil
+	}}
+}
+
+// OfSink hides the configuration type of a sink connector.
+func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
+	return Connector{Name: c.Name, read: func(d *config.Document, p Platform) (*task, error) {
+		common, section := config.SinkDefaults(), c.Defaults
+		if err := d.Decode(config.Section{Into: &common}, config.Section{Key: c.Section, Into: &section}); err != nil {
+			return nil, err
+		}
+		p.apply(&common.Common)
+		if err := validate(d, c.Section, common, section); err != nil {
+			return nil, err
+		}
+		t := &task{common: common.Common}
+		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
+			return t.openSink(common, c.BatchAge, log, metrics, func(ctx context.Context, env sink.Env) (sink.Sink, error) {
+				return c.Open(ctx, section, env)
+			})
+		}
+		return t, nil
+	}}
+}
+
+// validate reports the problems of both parts of a file; those of the connector's section get its key in front.
+func validate(d *config.Document, key string, common, section interface{ Validate() error }) error {
+	var problems []error
+	problems = append(problems, each(common.Validate(), d.Path()+": ")...)
+	problems = append(problems, each(section.Validate(), d.Path()+": "+key+".")...)
+	return failure.As(failure.Config, join(problems), "")
+}
+
+func (t *task) openSource(c config.Source, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, source.Env) (source.Source, error)) (loop, error) {
+	kafka, reg, err := clients(c.Common)
+	if err != nil {
+		return nil, err
+	}
+	prefix := c.TopicPrefix
+	if prefix == "" {
+		prefix = c.Name
+	}
+	p, err := publish.New(publish.Options{
+		Name:           c.Name,
+		Open:           open,
+		Kafka:          kafka,
+		Registry:       reg,
+		Mapping:        schemas.Mapping{Prefix: prefix},
+		InternalPrefix: c.InternalPrefix,
+		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},
+		AtLeastOnce:    c.Delivery == "at_least_once",
+		LowestLatency:  c.Latency == "lowest",
+		NoTombstones:   !c.Tombstones,
+		SkipTruncates:  slices.Contains(c.SkippedOperations, "t"),
+		BufferBytes:    int(c.Buffer),
+		DrainTimeout:   c.ShutdownTimeout,
+		Log:            log,
+		Metrics:        metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.status = func() any { return p.Status() }
+	t.ready = func() (bool, string) {
+		s := p.Status()
+		return s.State == publish.Streaming || s.State == publish.Snapshot || s.State == publish.Standby, string(s.State)
+	}
+	return p, nil
+}
+
+func (t *task) openSink(c config.Sink, age time.Duration, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, sink.Env) (sink.Sink, error)) (loop, error) {
+	kafka, reg, err := clients(c.Common)
+	if err != nil {
+		return nil, err
+	}
+	if c.Batch.Age > 0 {
+		age = c.Batch.Age
+	}
+	l, err := load.New(load.Options{
+		Name:           c.Name,
+		Open:           open,
+		Kafka:          kafka,
+		Registry:       reg,
+		Topics:         c.Topics,
+		InternalPrefix: c.InternalPrefix,
+		Naming:         naming(c.Target),
+		Batch:          load.Limits{Bytes: int(c.Batch.Bytes), Rows: c.Batch.Rows, Age: age},
+		DeadLetters:    load.DeadLetters{Stop: c.DeadLetters.Policy == "stop", Replication: c.DeadLetters.Replication},
+		StopTimeout:    c.ShutdownTimeout,
+		Log:            log,
+		Metrics:        metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.status = func() any { return l.Status() }
+	t.ready = func() (bool, string) {
+		s := l.Status()
+		return s.Ready(), string(s.State)
+	}
+	return l, nil
+}
+
+func naming(t config.Target) load.Naming {
+	n := load.Naming{Schema: t.Schema, Table: t.Table, Tables: map[string]load.Target{}}
+	for source, o := range t.Tables {
+		n.Tables[source] = load.Target{Schema: o.Schema, Table: o.Table, Key: o.Key}
+	}
+	return n
+}
+
+// clients gives what both loops need to reach Kafka and the registry; it reads files and connects to nothing.
+func clients(c config.Common) ([]kgo.Opt, *registry.Client, error) {
+	if c.Kafka.ClientID == "" {
+		c.Kafka.ClientID = c.Name
+	}
+	kafka, err := c.Kafka.Options()
+	if err != nil {
+		return nil, nil, failure.As(failure.Config, err, "")
+	}
+	reg, err := registry.New(c.Registry.Client())
+	if err != nil {
+		return nil, nil, failure.As(failure.Config, fmt.Errorf("registry: %w", err), "")
+	}
+	return kafka, reg, nil
+}
