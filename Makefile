@@ -1,0 +1,48 @@
+# One target per verb. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench build deps clean FORCE
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: bin/syncline ## watch a real PostgreSQL arrive in two targets; KEEP=1 stays up, BREAK=1 must fail
+	@bash integration/deps.sh postgres
+	@KEEP='$(KEEP)' BREAK='$(BREAK)' exec bin/syncline demo
+
+test: deps ## run every test, against real servers that are started once
+	@exec bash integration/test.sh
+
+lint: ## check formatting, vet, staticcheck and go.mod
+	@files=$$(go tool gofumpt -l .); [ -z "$$files" ] || { printf 'run go tool gofumpt -w on:\n%s\n' "$$files" >&2; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+
+bench: deps ## measure against pg_recvlogical, COPY and a merge by hand
+	go run ./integration/bench
+
+build: $(patsubst cmd/%/main.go,bin/%,$(wildcard cmd/*/main.go)) ## build every program into bin/
+
+deps: ## install what the machine lacks: PostgreSQL, Java 17, Maven, a C++ toolchain
+	@bash integration/deps.sh
+
+clean: ## remove what was built
+	rm -rf bin
+
+# Every program is static, but for the two that hold DuckDB: it is C++, linked in through cgo. Where no C++ program links,
+# syncline is built without it and duckdb-sink not at all. FORCE: what is up to date is the go command's business.
+
+CXX_LINKS = $(shell bash integration/deps.sh has cxx && echo yes)
+
+bin/%: FORCE
+	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/$*
+
+bin/syncline: FORCE
+	CGO_ENABLED=$(if $(CXX_LINKS),1,0) go build -trimpath -o $@ ./cmd/syncline
+
+bin/duckdb-sink: FORCE
+	$(if $(CXX_LINKS),CGO_ENABLED=1 go build -trimpath -o $@ ./cmd/duckdb-sink,\
+	  @echo 'duckdb-sink is left out: no C++ program links here (make deps installs what it takes)' >&2)
