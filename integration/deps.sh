@@ -79,12 +79,13 @@ describe() {
   local name text=()
   for name; do
     case $name in
-    postgres) text+=("a PostgreSQL server, 14 or newer;") ;;
-    java) text+=("Java 17 or newer;") ;;
-    maven) text+=("Apache Maven;") ;;
-    cxx) text+=("a C++ compiler with its library;") ;;
+    postgres) text+=("a PostgreSQL server") ;;
+    java) text+=("Java 17 or newer") ;;
+    maven) text+=("Apache Maven") ;;
+    cxx) text+=("a C++ compiler with its library") ;;
     esac
   done
+  local IFS=,
   echo "${text[*]}"
 }
 
