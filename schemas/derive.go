@@ -1,0 +1,95 @@
+package schemas
+
+import (
+	"fmt"
+	"strings"
+)
+
+// DeriveTable makes the table that a topic's schemas describe, for topics without a record of ours that tells more.
+// keySchema is "" for a topic without key. The names of columns are those of the fields, types are the canonical ones
+// of what is written, and Version, IDs, source types and defaults are not known.
+func DeriveTable(keySchema, valueSchema string) (*Table, error) {
+	value, err := parseAvro(valueSchema)
+	if err != nil {
+		return nil, err
+	}
+	if keySchema == "" {
+		return derive(nil, value)
+	}
+	key, err := parseAvro(keySchema)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return derive(key, value)
+}
+
+// derive makes a table of the schemas of key and envelope, either of which may be nil.
+func derive(key, envelope *avroType) (*Table, error) {
+	t := &Table{Identity: IdentityKey}
+	rows := key
+	if envelope != nil {
+		t.System = systemOf(envelope.field("source"))
+		after := envelope.field("after")
+		if after == nil {
+			return nil, errNoEnvelope
+		}
+		rows, _ = after.optional()
+	}
+	if rows == nil || rows.kind != avroRecord {
+		return nil, errNoEnvelope
+	}
+	t.Schema, t.Name = tableNames(rows)
+	for i := range rows.fields {
+		f := &rows.fields[i]
+		inner, nullable := f.typ.optional()
+		w, err := formOf(inner)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: field %q: %w", t, f.name, err)
+		}
+		t.Columns = append(t.Columns, Column{ID: int32(i + 1), Name: f.name, Type: w.typ, Nullable: nullable})
+	}
+	if key == nil {
+		return t, nil
+	}
+	if key.kind != avroRecord {
+		return nil, fmt.Errorf("table %s: the key's schema is not a record", t)
+	}
+	for i := range key.fields {
+		c := t.Column(key.fields[i].name)
+		if c < 0 {
+			return nil, fmt.Errorf("table %s: the key's field %q is not in the row", t, key.fields[i].name)
+		}
+		t.Columns[c].Key = i + 1
+	}
+	return t, nil
+}
+
+// systemOf reads "postgresql" out of the name of Debezium's source block.
+func systemOf(source *avroType) string {
+	if source == nil {
+		return ""
+	}
+	source, _ = source.optional()
+	system, ok := strings.CutPrefix(source.name, "io.debezium.connector.")
+	if !ok {
+		return ""
+	}
+	system, _, _ = strings.Cut(system, ".")
+	return system
+}
+
+// tableNames reads schema and table out of "prefix.schema.table.Value".
+func tableNames(rows *avroType) (schema, name string) {
+	full := rows.connect
+	if full == "" {
+		full = rows.name
+	}
+	parts := strings.Split(full, ".")
+	if len(parts) > 1 {
+		parts = parts[:len(parts)-1]
+	}
+	if len(parts) > 2 {
+		schema = parts[len(parts)-2]
+	}
+	return schema, parts[len(parts)-1]
+}
