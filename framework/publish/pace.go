@@ -15,10 +15,13 @@ const (
 	// before the broker has written the commit's markers; a produce request that comes earlier is parked for
 	// add.partitions.to.txn.retry.backoff.ms, 20 ms by default, and every change of that transaction is that late.
 	gapStart = 3 * time.Millisecond
-	gapMin   = 2 * time.Millisecond
+	gapMin   = gapStart
 	gapMax   = 20 * time.Millisecond
-	// parked is how long a first produce takes at least when the broker has parked it.
-	parked = 15 * time.Millisecond
+	// parked is how long a first produce takes at least when the broker has parked it. Anything may be that slow once;
+	// the gap is at fault when several of the last parkedWindow transactions were.
+	parked       = 15 * time.Millisecond
+	parkedWindow = 64
+	parkedMany   = 2.0
 )
 
 // pace decides when transactions are cut. It is used by the committer alone.
@@ -26,6 +29,7 @@ type pace struct {
 	lowest bool
 	commit time.Duration // moving average of the time from the cut to the end of the commit
 	gap    time.Duration
+	parked float64 // how many of the last transactions were, the older the less
 }
 
 func newPace(lowest bool) pace { return pace{lowest: lowest, gap: gapStart} }
@@ -60,13 +64,18 @@ func (p *pace) committed(d time.Duration) {
 	p.commit += (d - p.commit) / 8
 }
 
-// produced learns from the time that the first produce of a transaction took. The gap grows at once when it was too
-// short and shrinks by a thousandth when it was not: at 150 transactions a second it takes seconds to try a shorter
-// one, so that at most one transaction in some hundreds pays for the attempt.
+// produced learns from the time that the first produce of a transaction took. When the gap is found too short it grows
+// at once by half; it shrinks so slowly (to half in a second at 150 transactions a second) that trying whether a shorter
+// one will do costs about one transaction in a hundred.
 func (p *pace) produced(first time.Duration) {
+	p.parked -= p.parked / parkedWindow
 	if first >= parked {
+		p.parked++
+	}
+	if p.parked > parkedMany {
+		p.parked = 0
 		p.gap = min(p.gap*3/2, gapMax)
 		return
 	}
-	p.gap = max(p.gap-p.gap/1024, gapMin)
+	p.gap = max(p.gap-p.gap/256, gapMin)
 }
