@@ -36,26 +36,21 @@ type field struct {
 }
 
 func newLayout(t *Table, m Mapping) (*layout, error) {
+	if err := t.check(); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t, err)
+	}
 	l := &layout{table: t, topic: TopicName(m.Prefix, t.Schema, t.Name), key: t.KeyColumns()}
 	l.namespace = adjustNamespace(l.topic)
 	names := fieldNames(t)
 	l.fields = make([]field, len(t.Columns))
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		if err := checkType(&c.Type); err != nil {
-			return nil, fmt.Errorf("table %s: column %q: %w", t, c.Name, err)
-		}
 		f := field{name: names[i], typ: &c.Type, semantic: semanticOf(c), nullable: c.Nullable}
 		if c.Key == 0 && !debeziumMaps(c) {
 			f.nullable = true
 		}
 		f.fallback, f.literal = defaultOf(c)
 		l.fields[i] = f
-	}
-	for i, k := range l.key {
-		if k == 0 && t.Columns[0].Key != i+1 {
-			return nil, fmt.Errorf("table %s: no column is number %d of the key", t, i+1)
-		}
 	}
 	return l, nil
 }

@@ -1,6 +1,9 @@
 package schemas
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Kind is the canonical type of a column: what every source maps to and every target maps from.
 type Kind uint8
@@ -39,6 +42,25 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return "kind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// MarshalText gives the name, as String does.
+func (k Kind) MarshalText() ([]byte, error) {
+	if int(k) >= len(kindNames) {
+		return nil, fmt.Errorf("kind %d has no name", k)
+	}
+	return []byte(kindNames[k]), nil
+}
+
+// UnmarshalText reads a name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i, name := range kindNames {
+		if name == string(text) {
+			*k = Kind(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("no kind is named %q", text)
 }
 
 // Type is a canonical type with its parameters. It is immutable once part of a [Table].
