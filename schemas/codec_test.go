@@ -351,7 +351,7 @@ func sameNative(a, b any) bool {
 		}
 		return true
 	}
-	return reflect.DeepEqual(a, b)
+	return reflect.DeepEqual(a, b) || fmt.Sprint(a, b) == "NaN NaN"
 }
 
 // applyBeside gives the decoder what headers would carry.

@@ -14,6 +14,7 @@ type Decoder struct {
 	envelope []envelopeField
 	columns  map[string]int // by the source's name
 	origins  map[string]string
+	r        reader // here, because on the stack it would not stay
 }
 
 // envelopeField reads one field of the envelope.
@@ -129,10 +130,11 @@ func (d *Decoder) Table() *Table { return d.table }
 // are valid as long as both are. An error names the field and the byte; c is then of no use.
 func (d *Decoder) Decode(body []byte, c *Change, a *Arena) error {
 	*c = Change{Table: d.table}
-	r := reader{buf: body}
+	r := &d.r
+	*r = reader{buf: body}
 	for i := range d.envelope {
 		f := &d.envelope[i]
-		if field := f.read(d, &r, c, a); r.err != nil {
+		if field := f.read(d, r, c, a); r.err != nil {
 			if field != "" && f.name != "source" {
 				field = f.name + "." + field
 			} else if field == "" {
@@ -517,6 +519,7 @@ func isPlaceholder(v Value, t *Type) bool {
 type KeyDecoder struct {
 	table *Table
 	row   *row
+	r     reader
 }
 
 // NewKeyDecoder compiles the decoder of a key's schema. With t nil the table is derived from it and has the key's
@@ -551,8 +554,9 @@ func (d *KeyDecoder) Decode(body []byte, row []Value, a *Arena) error {
 		return fmt.Errorf("table %s: key: %w", d.table, errWidth)
 	}
 	clear(row)
-	r := reader{buf: body}
-	if field := d.row.read(&r, row, a); r.err != nil {
+	r := &d.r
+	*r = reader{buf: body}
+	if field := d.row.read(r, row, a); r.err != nil {
 		return fmt.Errorf("table %s: key: %w", d.table, r.problem(field))
 	}
 	if r.at != len(body) {

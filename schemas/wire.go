@@ -49,16 +49,28 @@ type reader struct {
 	err error
 }
 
+// fail keeps the first problem, and lets the buffer end here.
 func (r *reader) fail(err error) {
 	if r.err == nil {
-		r.err = err
+		r.err, r.buf = err, r.buf[:r.at]
 	}
 }
 
+// long reads an Avro int or long.
 func (r *reader) long() int64 {
+	if r.at < len(r.buf) {
+		if c := r.buf[r.at]; c < 0x80 {
+			r.at++
+			return int64(c>>1) ^ -int64(c&1)
+		}
+	}
+	return r.longer()
+}
+
+func (r *reader) longer() int64 {
 	var v uint64
 	for shift := uint(0); shift < 64; shift += 7 {
-		if r.err != nil || r.at >= len(r.buf) {
+		if r.at >= len(r.buf) {
 			r.fail(errShort)
 			return 0
 		}
@@ -78,7 +90,7 @@ func (r *reader) long() int64 {
 
 // take returns the next n bytes, which alias the buffer.
 func (r *reader) take(n int64) []byte {
-	if r.err != nil || n < 0 || n > int64(len(r.buf)-r.at) {
+	if uint64(n) > uint64(len(r.buf)-r.at) {
 		r.fail(errLength)
 		return nil
 	}
