@@ -1,0 +1,105 @@
+package load
+
+import (
+	"time"
+	"unsafe"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// batch is what one round of the reader brings to the writer. The reader fills it, hands it over, and gets it back
+// empty; nobody else touches it.
+type batch struct {
+	// events in the order of consumption: per partition that of the offsets. They are kept as they came, so that a
+	// refused batch can be folded again in halves, and so that a partition that is handed over can be taken out.
+	events []event
+	// ends says how far each partition has come with the whole batch, records without an event included.
+	ends []end
+	// arena holds what the events' values do not alias in their records.
+	arena schemas.Arena
+	bytes int
+	// opened is when the first record came in; zero while the batch is empty.
+	opened time.Time
+}
+
+// event is one record that must reach the target, or the dead letters.
+type event struct {
+	record *kgo.Record
+	part   *partition
+	// table is the version that before and after are mapped onto. All events of one table in one batch have the same.
+	table  *sink.Table
+	op     schemas.Op
+	before []schemas.Value // nil when not known
+	// beforeWhole says that all columns of before are known, not the key's alone.
+	beforeWhole bool
+	after       []schemas.Value
+	version     schemas.Version
+	// time is the source's commit in microseconds since 1970, 0 when unknown.
+	time int64
+	// unreadable is why the record could not be decoded; such an event goes to the dead letters.
+	unreadable *unreadable
+}
+
+// end is where a partition stands after some records.
+type end struct {
+	part *partition
+	// next is the offset of the first record after them.
+	next int64
+	// applied is the version of the last change among them, repeats included.
+	applied schemas.Version
+}
+
+const eventSize = int(unsafe.Sizeof(event{})) + int(unsafe.Sizeof(kgo.Record{}))
+
+func (b *batch) empty() bool { return len(b.ends) == 0 }
+
+// size is the memory that the batch holds.
+func (b *batch) size() int { return b.bytes + b.arena.Size() }
+
+// add appends an event and the memory that it keeps alive.
+func (b *batch) add(e event) {
+	b.events = append(b.events, e)
+	b.bytes += eventSize + len(e.record.Key) + len(e.record.Value)
+}
+
+// reach says that a partition has been read up to next.
+func (b *batch) reach(p *partition, next int64, applied schemas.Version, now time.Time) {
+	if b.opened.IsZero() {
+		b.opened = now
+	}
+	b.ends = reach(b.ends, p, next, applied)
+}
+
+// reset empties the batch and keeps its memory.
+func (b *batch) reset() {
+	clear(b.events) // the records go to the garbage collector
+	b.events, b.ends, b.bytes, b.opened = b.events[:0], b.ends[:0], 0, time.Time{}
+	b.arena.Reset()
+}
+
+// reach sets p's end, which only grows.
+func reach(ends []end, p *partition, next int64, applied schemas.Version) []end {
+	for i := len(ends) - 1; i >= 0; i-- {
+		if e := &ends[i]; e.part == p {
+			e.next = max(e.next, next)
+			if e.applied.Compare(applied) < 0 {
+				e.applied = applied
+			}
+			return ends
+		}
+	}
+	return append(ends, end{p, next, applied})
+}
+
+// endsOf says where the partitions stand after events.
+func endsOf(events []event) []end {
+	var ends []end
+	for i := range events {
+		e := &events[i]
+		ends = reach(ends, e.part, e.record.Offset+1, e.version)
+	}
+	return ends
+}

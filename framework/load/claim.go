@@ -1,0 +1,282 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+)
+
+// mark is the metadata of the group offsets that a sink with a ledger commits. An offset without it was set by someone
+// else: by an operator with Kafka's own tools.
+const mark = "syncline:ledger"
+
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// groupOffset is what the consumer group holds for a partition.
+type groupOffset struct {
+	offset int64 // negative: none
+	ours   bool
+}
+
+// noteOffsets keeps the group's offsets with their metadata for the claim that follows: kgo passes the offsets on
+// without it.
+func (s *session) noteOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.group = map[topicPartition]groupOffset{}
+	for _, g := range resp.Groups {
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				ours := p.Metadata != nil && strings.HasPrefix(*p.Metadata, mark)
+				s.group[topicPartition{t.Topic, p.Partition}] = groupOffset{p.Offset, ours}
+			}
+		}
+	}
+	return nil
+}
+
+// assign claims the partitions that the group has given to this member and says where each begins. It is called before
+// the first fetch of each; ctx ends when the group takes the partitions away again.
+func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	parts, err := s.describe(ctx, offsets)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := s.begin(ctx, parts)
+		if err == nil {
+			break
+		}
+		if failure.IsFinal(err) {
+			s.stop(err)
+			return nil, err
+		}
+		s.stats.failed(err)
+		s.log.Warn("claim partitions", zap.Error(err))
+		if err := failure.Sleep(ctx, s.claimBackoff.Next(err)); err != nil {
+			return nil, err
+		}
+	}
+	s.claimBackoff.Reset()
+	for topic := range offsets { // a pause outlives the stay of a partition
+		for n := range offsets[topic] {
+			s.client.ResumeFetchPartitions(map[string][]int32{topic: {n}})
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range parts {
+		o := kgo.NewOffset().AtStart()
+		if p.next >= 0 {
+			o = kgo.NewOffset().At(p.next) // without an epoch: what the topic no longer has must be an error
+		}
+		offsets[p.Topic][p.Partition.Partition] = o
+		s.owned[topicPartition{p.Topic, p.Partition.Partition}] = p
+	}
+	s.stats.setState(Running)
+	return offsets, nil
+}
+
+// describe makes the partitions and asks Kafka for the ids of their topics.
+func (s *session) describe(ctx context.Context, offsets map[string]map[int32]kgo.Offset) ([]*partition, error) {
+	var names []string
+	for topic := range offsets {
+		names = append(names, topic)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	details, err := kadm.NewClient(s.client).ListTopicsWithInternal(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	var parts []*partition
+	for topic, ps := range offsets {
+		d := details[topic]
+		if d.Err != nil {
+			return nil, fmt.Errorf("describe topic %s: %w", topic, d.Err)
+		}
+		for n := range ps {
+			p := &partition{siblings: len(d.Partitions)}
+			p.Partition = sink.Partition{Topic: topic, TopicID: d.ID, Partition: n}
+			p.committable.Store(-1)
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
+}
+
+// begin finds where each partition begins.
+func (s *session) begin(ctx context.Context, parts []*partition) error {
+	if s.target.ledger == nil {
+		for _, p := range parts {
+			g := s.groupOffset(p)
+			p.start(sink.Entry{Partition: p.Partition, Next: max(g.offset, -1)})
+		}
+		return nil
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	wanted := make([]sink.Partition, len(parts))
+	for i, p := range parts {
+		wanted[i] = p.Partition
+	}
+	entries, err := s.target.claim(ctx, wanted)
+	if err != nil {
+		return fmt.Errorf("claim %d partitions in the ledger: %w", len(parts), err)
+	}
+	for _, p := range parts {
+		e, err := entryOf(entries, p)
+		if err != nil {
+			return err
+		}
+		if e, err = s.reconcile(ctx, p, e); err != nil {
+			return err
+		}
+		p.start(e)
+	}
+	return s.adopt(ctx, parts)
+}
+
+// adopt puts our mark on the offsets that an operator set, before the first batch: an offset that stayed without it
+// would be taken for another reset after a crash, and what was written since would be repeated.
+func (s *session) adopt(ctx context.Context, parts []*partition) error {
+	var set []*partition
+	for _, p := range parts {
+		if g := s.groupOffset(p); g.offset >= 0 && !g.ours {
+			set = append(set, p)
+		}
+	}
+	return s.commitOffsets(ctx, set)
+}
+
+func (s *session) groupOffset(p *partition) groupOffset {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g, ok := s.group[topicPartition{p.Topic, p.Partition.Partition}]; ok {
+		return g
+	}
+	return groupOffset{offset: -1}
+}
+
+// start sets the partition to the ledger's entry.
+func (p *partition) start(e sink.Entry) {
+	p.entry, p.next, p.seen = e, e.Next, e.Applied
+	p.written.Store(e.Next)
+}
+
+// entryOf finds p's entry by topic and number: a topic made again has another id, and that is for reconcile to see.
+func entryOf(entries []sink.Entry, p *partition) (sink.Entry, error) {
+	for _, e := range entries {
+		if e.Topic == p.Topic && e.Partition.Partition == p.Partition.Partition {
+			return e, nil
+		}
+	}
+	return sink.Entry{}, fmt.Errorf("the ledger gave no entry for %s/%d", p.Topic, p.Partition.Partition)
+}
+
+const resetHint = "to go on from a place of your choice stop all copies and set the group's offset with Kafka's tools, " +
+	"such as kafka-consumer-groups --reset-offsets"
+
+var (
+	errVanished   = errors.New("the consumer group was here before, but the ledger in the target has no entry: the target was emptied or is another one")
+	errOtherTopic = errors.New("the topic was deleted and made again since the ledger in the target was written")
+)
+
+// reconcile compares the ledger's entry with what the group says, and obeys an operator's reset.
+func (s *session) reconcile(ctx context.Context, p *partition, e sink.Entry) (sink.Entry, error) {
+	g := s.groupOffset(p)
+	fail := func(err error) (sink.Entry, error) {
+		return e, failure.As(failure.Gap, fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition.Partition, err), resetHint)
+	}
+	known := e.Next >= 0
+	switch {
+	case g.offset >= 0 && !g.ours && (!known || g.offset != e.Next || e.TopicID != p.TopicID):
+		return s.obeyReset(ctx, p, e, g.offset)
+	case known && e.TopicID != p.TopicID:
+		return fail(errOtherTopic)
+	case !known && g.offset >= 0 && g.ours:
+		return fail(errVanished)
+	}
+	return e, nil
+}
+
+func (s *session) obeyReset(ctx context.Context, p *partition, e sink.Entry, next int64) (sink.Entry, error) {
+	from := e.Next
+	e.TopicID = p.TopicID
+	if err := s.target.reset(ctx, e, next); err != nil {
+		return e, fmt.Errorf("set the ledger of %s partition %d to offset %d: %w", p.Topic, p.Partition.Partition, next, err)
+	}
+	s.log.Warn("offset was set by an operator: the ledger follows", zap.String("topic", p.Topic),
+		zap.Int32("partition", p.Partition.Partition), zap.Int64("from", from), zap.Int64("to", next))
+	e.Next = next
+	e.Applied.High, e.Applied.Low = 0, 0
+	return e, nil
+}
+
+// handOverPatience is how long a Write may hold up the hand-over of a partition.
+const handOverPatience = 20 * time.Second
+
+// revoke is called before partitions go to another member: when it returns nothing of them is written any more.
+func (s *session) revoke(ctx context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	parts := s.disown(revoked)
+	if len(parts) == 0 {
+		return
+	}
+	s.target.quiesce(handOverPatience)
+	if err := s.commitOffsets(ctx, parts); err != nil {
+		s.log.Info("commit offsets at the hand-over", zap.Error(err))
+	}
+}
+
+// lose is called when partitions may already be another member's.
+func (s *session) lose(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	if len(s.disown(lost)) > 0 {
+		s.target.quiesce(handOverPatience)
+	}
+}
+
+// disown marks partitions as gone and takes them off the list.
+func (s *session) disown(gone map[string][]int32) []*partition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var parts []*partition
+	for topic, ps := range gone {
+		for _, n := range ps {
+			tp := topicPartition{topic, n}
+			if p := s.owned[tp]; p != nil {
+				p.gone.Store(true)
+				delete(s.owned, tp)
+				parts = append(parts, p)
+			}
+		}
+	}
+	return parts
+}
+
+// siblings returns the partitions of a topic that this member owns.
+func (s *session) siblings(topic string) []*partition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var parts []*partition
+	for tp, p := range s.owned {
+		if tp.topic == topic {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}

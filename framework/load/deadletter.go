@@ -1,0 +1,124 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/crash"
+	"github.com/syncline-io/syncline/framework/failure"
+)
+
+// The headers of a dead letter are Kafka Connect's, so that tools made for those read ours.
+const (
+	headerTopic     = "__connect.errors.topic"
+	headerPartition = "__connect.errors.partition"
+	headerOffset    = "__connect.errors.offset"
+	headerConnector = "__connect.errors.connector.name"
+	headerStage     = "__connect.errors.stage"
+	headerClass     = "__connect.errors.class.name"
+	headerException = "__connect.errors.exception.class.name"
+	headerMessage   = "__connect.errors.exception.message"
+)
+
+// maxDeadLetter is the largest record that the dead letter topic takes: more than any topic read is likely to hold,
+// with room for the headers.
+const maxDeadLetter = 64 << 20
+
+// buryUnreadable sends the records that could not be decoded to the dead letters and returns the other events.
+func (w *writer) buryUnreadable(soft, hard context.Context, events []event) ([]event, error) {
+	readable := events[:0]
+	for i := range events {
+		e := &events[i]
+		if e.unreadable == nil {
+			readable = append(readable, *e)
+			continue
+		}
+		if err := w.bury(soft, hard, e, e.unreadable.stage, e.unreadable.err); err != nil {
+			return nil, err
+		}
+	}
+	return readable, nil
+}
+
+// bury makes e's record a dead letter, and returns when the brokers have acknowledged it: only then may the ledger pass
+// it. A record that is buried twice, because of a crash in between, is told by its origin's topic, partition and offset.
+func (w *writer) bury(soft, hard context.Context, e *event, stage string, cause error) error {
+	r := e.record
+	if w.opts.DeadLetters.Stop {
+		return failure.As(failure.Config, fmt.Errorf("%s partition %d offset %d: %w", r.Topic, r.Partition, r.Offset, cause),
+			"dead letters are switched off: repair the cause, or set the group's offset past the record, or switch them on")
+	}
+	var backoff failure.Backoff
+	for !e.part.gone.Load() {
+		err := w.sendDeadLetter(hard, w.deadLetter(r, stage, cause))
+		if err == nil {
+			crash.Point("load.after-dead-letter")
+			w.stats.deadLetters.Add(1)
+			w.metrics.deadLetters.WithLabelValues(r.Topic).Inc()
+			w.log.Warn("dead letter", zap.String("topic", r.Topic), zap.Int32("partition", r.Partition),
+				zap.Int64("offset", r.Offset), zap.String("stage", stage), zap.Error(cause))
+			return nil
+		}
+		err = fmt.Errorf("dead letter for %s partition %d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
+		w.stats.retrying(err)
+		w.log.Warn("the dead letter topic does not take a record: waiting", zap.Error(err))
+		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deadLetter carries the record as it came: key, value and headers untouched.
+func (w *writer) deadLetter(r *kgo.Record, stage string, cause error) *kgo.Record {
+	class := "io.syncline.Refused"
+	if stage != stagePut {
+		class = "io.syncline.Unreadable"
+	}
+	headers := append([]kgo.RecordHeader(nil), r.Headers...)
+	add := func(key, value string) { headers = append(headers, kgo.RecordHeader{Key: key, Value: []byte(value)}) }
+	add(headerTopic, r.Topic)
+	add(headerPartition, strconv.Itoa(int(r.Partition)))
+	add(headerOffset, strconv.FormatInt(r.Offset, 10))
+	add(headerConnector, w.opts.Name)
+	add(headerStage, stage)
+	add(headerClass, "io.syncline.load")
+	add(headerException, class)
+	add(headerMessage, cause.Error())
+	return &kgo.Record{Topic: w.opts.deadLetterTopic(), Key: r.Key, Value: r.Value, Headers: headers, Timestamp: r.Timestamp}
+}
+
+func (w *writer) sendDeadLetter(ctx context.Context, letter *kgo.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	err := w.client.ProduceSync(ctx, letter).FirstErr()
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return err
+	}
+	if err := w.makeDeadLetterTopic(ctx); err != nil {
+		return err
+	}
+	return w.client.ProduceSync(ctx, letter).FirstErr()
+}
+
+// makeDeadLetterTopic creates the topic with its settings; nothing relies on the brokers to make it.
+func (w *writer) makeDeadLetterTopic(ctx context.Context) error {
+	replication := w.opts.DeadLetters.Replication
+	if replication == 0 {
+		replication = -1
+	}
+	limit := strconv.Itoa(maxDeadLetter)
+	name := w.opts.deadLetterTopic()
+	_, err := kadm.NewClient(w.client).CreateTopic(ctx, 1, replication, map[string]*string{"max.message.bytes": &limit}, name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,383 @@
+package load
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// unreadable is why a record cannot become a change, in the words of Kafka Connect's dead letter headers.
+type unreadable struct {
+	stage string
+	err   error
+}
+
+func (u *unreadable) Error() string { return u.err.Error() }
+func (u *unreadable) Unwrap() error { return u.err }
+
+// The stages of Kafka Connect in which a record can fail.
+const (
+	stageKey   = "KEY_CONVERTER"
+	stageValue = "VALUE_CONVERTER"
+	stagePut   = "TASK_PUT"
+)
+
+// stamp is what the headers of a record of ours say before anything is decoded.
+type stamp struct {
+	version    schemas.Version
+	hasVersion bool
+	table      uint64
+	hasTable   bool
+}
+
+func stampOf(r *kgo.Record) (s stamp, err error) {
+	for i := range r.Headers {
+		switch h := &r.Headers[i]; h.Key {
+		case schemas.HeaderVersion:
+			s.hasVersion = true
+			if s.version, err = schemas.ParseVersion(h.Value); err != nil {
+				return s, &unreadable{stageValue, fmt.Errorf("header %s: %w", h.Key, err)}
+			}
+		case schemas.HeaderTable:
+			if len(h.Value) != 8 {
+				return s, &unreadable{stageValue, fmt.Errorf("header %s has %d bytes, want 8", h.Key, len(h.Value))}
+			}
+			s.hasTable, s.table = true, binary.BigEndian.Uint64(h.Value)
+		}
+	}
+	return s, nil
+}
+
+// codec decodes the records of one topic that have one schema id and one table version.
+type codec struct {
+	topic  string
+	id     uint32
+	stamp  uint64 // the table version in the header
+	ours   bool   // the record says a table version: it is not a foreign connector's
+	value  *schemas.Decoder
+	source *schemas.Table
+	// key decodes the record keys with the schema id keyID; compiled when a value does not know its key.
+	key   *schemas.KeyDecoder
+	keyID uint32
+
+	// target is what rows are mapped onto, and column the index in the source's row of each of its columns, -1 for one
+	// that this version does not have; nil when both are the same.
+	target *sink.Table
+	column []int
+}
+
+func (c *codec) fits(topic string, id uint32, s stamp) bool {
+	return c != nil && c.id == id && c.ours == s.hasTable && c.stamp == s.table && c.topic == topic
+}
+
+type codecKey struct {
+	topic string
+	id    uint32
+	table uint64
+	ours  bool
+}
+
+// catalog knows how records are decoded and which table of the target each topic goes to. It belongs to the reader.
+type catalog struct {
+	registry Registry
+	tables   *tables
+	naming   Naming
+	codecs   map[codecKey]*codec
+	current  map[string]*sink.Table // by topic: the newest version met
+	owner    map[string]string      // the topic by the target's "schema.name"
+}
+
+func newCatalog(opts *Options, t *tables) *catalog {
+	return &catalog{
+		registry: opts.Registry, tables: t, naming: opts.Naming, codecs: map[codecKey]*codec{},
+		current: map[string]*sink.Table{}, owner: map[string]string{},
+	}
+}
+
+// lookupTimeout bounds one question to the registry or the tables topic: other partitions wait meanwhile.
+const lookupTimeout = 5 * time.Second
+
+// codec returns the codec for a record with the schema id. An error is an *unreadable, or a trouble of the environment
+// that passes: a registry that lags must never make a dead letter.
+func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) (*codec, error) {
+	key := codecKey{r.Topic, id, s.table, s.hasTable}
+	if found := c.codecs[key]; found != nil {
+		return found, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	text, err := c.registry.ByID(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d: %w", id, err)
+	}
+	made := &codec{topic: r.Topic, id: id, stamp: s.table, ours: s.hasTable}
+	if s.hasTable {
+		err = c.compileOurs(ctx, made, text)
+	} else {
+		err = c.compileForeign(ctx, made, r, text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.codecs[key] = made
+	return made, nil
+}
+
+// compileOurs makes the decoder for a topic of ours, whose table stands in the tables topic.
+func (c *catalog) compileOurs(ctx context.Context, made *codec, text string) error {
+	if err := namedFor(made.topic, text); err != nil {
+		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
+	}
+	key := schemas.TableKey{Topic: made.topic, SchemaID: made.id, Version: made.stamp}
+	made.source = c.tables.find(key)
+	if made.source == nil {
+		if err := c.tables.refresh(ctx); err != nil {
+			return err
+		}
+		if made.source = c.tables.find(key); made.source == nil {
+			return fmt.Errorf("topic %s does not describe %s with schema %d at table version %d yet",
+				c.tables.topic, made.topic, made.id, made.stamp)
+		}
+	}
+	var err error
+	if made.value, err = schemas.NewDecoder(text, made.source); err != nil {
+		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
+	}
+	return nil
+}
+
+// compileForeign makes the decoder for a topic that another connector writes: the table is derived from the schemas of
+// value and key, and its version is the schema's id, because registries count upwards.
+func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record, text string) error {
+	key, err := c.keySchema(ctx, r.Key)
+	if err != nil {
+		return err
+	}
+	derived, err := schemas.DeriveTable(key, text)
+	if err != nil {
+		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
+	}
+	table := *derived
+	table.Version = uint64(made.id)
+	made.source = &table
+	if made.value, err = schemas.NewDecoder(text, made.source); err != nil {
+		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
+	}
+	return nil
+}
+
+// keySchema returns the text of a record key's schema, "" for a record without key.
+func (c *catalog) keySchema(ctx context.Context, key []byte) (string, error) {
+	if key == nil {
+		return "", nil
+	}
+	id, _, err := schemas.SplitWire(key)
+	if err != nil {
+		return "", &unreadable{stageKey, err}
+	}
+	text, err := c.registry.ByID(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("schema %d: %w", id, err)
+	}
+	return text, nil
+}
+
+// namedFor checks that a schema was made for the topic: a registry that was restored may use its ids for others.
+func namedFor(topic, text string) error {
+	var record struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+	}
+	if err := json.Unmarshal([]byte(text), &record); err != nil {
+		return fmt.Errorf("not a record schema: %w", err)
+	}
+	namespace := record.Namespace
+	if namespace == "" {
+		if i := strings.LastIndexByte(record.Name, '.'); i >= 0 {
+			namespace = record.Name[:i]
+		}
+	}
+	if plain(namespace) != plain(topic) {
+		return fmt.Errorf("record %s of namespace %q was not made for topic %s", record.Name, namespace, topic)
+	}
+	return nil
+}
+
+// plain makes names comparable that differ only in what Avro's names cannot hold.
+func plain(name string) string {
+	return strings.TrimLeft(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, name), "_")
+}
+
+// newer reports whether c's table comes after the one that its topic's rows are mapped onto now.
+func (c *catalog) newer(k *codec) bool {
+	now := c.current[k.topic]
+	return now == nil || k.source.Version > now.Source.Version && !k.source.SameShape(now.Source)
+}
+
+// adopt makes k's table the one that the topic's rows are mapped onto from now on.
+func (c *catalog) adopt(k *codec) error {
+	t, err := c.naming.table(k.topic, k.source)
+	if err != nil {
+		return err
+	}
+	if other, taken := c.owner[t.String()]; taken && other != k.topic {
+		return failure.As(failure.Config, fmt.Errorf("topics %s and %s both go to the table %s", other, k.topic, t),
+			"give one of them another name in the configuration of the target")
+	}
+	if before := c.current[k.topic]; before != nil {
+		delete(c.owner, before.String())
+	}
+	c.owner[t.String()], c.current[k.topic] = k.topic, t
+	return nil
+}
+
+// aim maps the codec's rows onto the current table of its topic.
+func (c *catalog) aim(k *codec) {
+	t := c.current[k.topic]
+	if k.target == t {
+		return
+	}
+	k.target, k.column = t, nil
+	if k.source == t.Source || k.source.SameShape(t.Source) {
+		return
+	}
+	k.column = make([]int, len(t.Columns))
+	for i := range t.Columns {
+		k.column[i] = counterpart(k.source, t.Source, i)
+	}
+}
+
+// counterpart returns the column of older that has become column i of newer, or -1: by its id, and by its name where
+// there are no ids or where the table was made again.
+func counterpart(older, newer *schemas.Table, i int) int {
+	if older.System == "" || older.ID == 0 || older.ID != newer.ID {
+		return older.Column(newer.Columns[i].Name)
+	}
+	for j := range older.Columns {
+		if older.Columns[j].ID == newer.Columns[i].ID {
+			return j
+		}
+	}
+	return -1
+}
+
+// decode makes an event of a record's body. Its values alias the record and a.
+func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []byte, s stamp, a *schemas.Arena) (event, error) {
+	var change schemas.Change
+	e := event{record: r, table: k.target, version: s.version}
+	if err := k.value.Decode(body, &change, a); err != nil {
+		return e, &unreadable{stageValue, err}
+	}
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		if !strings.HasPrefix(h.Key, "syncline.") {
+			continue
+		}
+		if err := k.value.ApplyHeader(&change, h.Key, h.Value, a); err != nil {
+			return e, &unreadable{stageValue, fmt.Errorf("header %s: %w", h.Key, err)}
+		}
+	}
+	if !s.hasVersion {
+		k.value.MarkPlaceholders(&change)
+	}
+	e.op, e.time = change.Op, change.Source.Time
+	if change.Op == schemas.Delete && change.Before == nil && r.Key != nil {
+		if err := c.decodeKey(ctx, k, &change, r.Key, a); err != nil {
+			return e, err
+		}
+	}
+	// Debezium fills what it does not know of an old row with zeros, and does not say so.
+	e.beforeWhole = change.Before != nil && !change.BeforeKeyOnly && (k.ours || len(k.source.KeyColumns()) == 0)
+	if err := check(&change); err != nil {
+		return e, &unreadable{stageValue, err}
+	}
+	if e.beforeWhole {
+		fillUnchanged(change.After, change.Before)
+	}
+	e.before, e.after = k.project(change.Before, a), k.project(change.After, a)
+	return e, nil
+}
+
+// check refuses a change that lacks the row that its operation speaks of.
+func check(c *schemas.Change) error {
+	switch c.Op {
+	case schemas.Read, schemas.Create, schemas.Update:
+		if c.After == nil {
+			return fmt.Errorf("%s without a row", opName(c.Op))
+		}
+	case schemas.Delete:
+		if c.Before == nil {
+			return errors.New("delete without an old row or a key")
+		}
+	case schemas.Truncate, schemas.Message:
+	default:
+		return fmt.Errorf("unknown operation %q", rune(c.Op))
+	}
+	return nil
+}
+
+// decodeKey takes the old row of a delete from the record's key.
+func (c *catalog) decodeKey(ctx context.Context, k *codec, change *schemas.Change, key []byte, a *schemas.Arena) error {
+	id, body, err := schemas.SplitWire(key)
+	if err != nil {
+		return &unreadable{stageKey, err}
+	}
+	if k.key == nil || k.keyID != id {
+		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		text, err := c.registry.ByID(ctx, id)
+		if err != nil {
+			return fmt.Errorf("schema %d: %w", id, err)
+		}
+		if k.key, err = schemas.NewKeyDecoder(text, k.source); err != nil {
+			k.key = nil
+			return &unreadable{stageKey, fmt.Errorf("schema %d: %w", id, err)}
+		}
+		k.keyID = id
+	}
+	row := a.Values(len(k.source.Columns))
+	if err := k.key.Decode(body, row, a); err != nil {
+		return &unreadable{stageKey, err}
+	}
+	change.Before, change.BeforeKeyOnly = row, true
+	return nil
+}
+
+// fillUnchanged takes what an update did not send from the old row.
+func fillUnchanged(after, before []schemas.Value) {
+	for i := range after {
+		if after[i].IsUnchanged() {
+			after[i] = before[i]
+		}
+	}
+}
+
+// project maps a row of the source's version onto the columns of the target's. A column that the version does not have
+// yet is null.
+func (k *codec) project(row []schemas.Value, a *schemas.Arena) []schemas.Value {
+	if row == nil || k.column == nil {
+		return row
+	}
+	mapped := a.Values(len(k.column))
+	for i, j := range k.column {
+		if j >= 0 {
+			mapped[i] = row[j]
+		}
+	}
+	return mapped
+}

@@ -1,0 +1,646 @@
+package load
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// database is a model of a target with transactions: rows and ledger change together or not at all, and a move is
+// refused unless fence and offset are the expected ones. It checks what a real target would not notice: rows given
+// twice in one batch, columns that Evolve was not told of.
+type database struct {
+	t testing.TB
+
+	mu      sync.Mutex
+	tables  map[string]*dbTable
+	ledger  map[topicPartition]sink.Entry
+	evolved []string
+	// write, when set, is asked before a write (nil apply) or decides what becomes of one: see fault.
+	fault func(n int, b *sink.Batch, apply func() error) error
+	n     int
+	// refuse says why a row can never be taken.
+	refuse func(t *sink.Table, row map[string]string) error
+}
+
+type dbTable struct {
+	columns []string
+	rows    map[string]map[string]string // by key
+	list    []string                     // rows of a table without key
+}
+
+func newDatabase(t testing.TB) *database {
+	return &database{t: t, tables: map[string]*dbTable{}, ledger: map[topicPartition]sink.Entry{}}
+}
+
+// memorySink is one connection to the database.
+type memorySink struct{ db *database }
+
+var (
+	_ sink.Ledger  = (*memorySink)(nil)
+	_ sink.Evolver = (*memorySink)(nil)
+)
+
+func (s *memorySink) Close() error { return nil }
+
+func (s *memorySink) Claim(_ context.Context, parts []sink.Partition) ([]sink.Entry, error) {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	var entries []sink.Entry
+	for _, p := range parts {
+		tp := topicPartition{p.Topic, p.Partition}
+		e, ok := s.db.ledger[tp]
+		if !ok {
+			e = sink.Entry{Partition: p, Next: -1}
+		}
+		e.Fence++
+		s.db.ledger[tp] = e
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+func (s *memorySink) Reset(_ context.Context, e sink.Entry, next int64) error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	tp := topicPartition{e.Topic, e.Partition.Partition}
+	if s.db.ledger[tp].Fence != e.Fence {
+		return failure.As(failure.Fenced, errors.New("reset"), "")
+	}
+	e.Next, e.Applied = next, schemas.Version{}
+	s.db.ledger[tp] = e
+	return nil
+}
+
+func (s *memorySink) Evolve(_ context.Context, prev, next *sink.Table) error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	from := "nothing"
+	if prev != nil {
+		from = columnNames(prev)
+	}
+	s.db.evolved = append(s.db.evolved, fmt.Sprintf("%s: %s -> %s", next, from, columnNames(next)))
+	t := s.db.tables[next.String()]
+	if t == nil {
+		t = &dbTable{rows: map[string]map[string]string{}}
+		s.db.tables[next.String()] = t
+	}
+	if prev != nil {
+		for i := range next.Columns {
+			if j := counterpart(prev.Source, next.Source, i); j >= 0 {
+				t.rename(prev.Columns[j].Name, next.Columns[i].Name)
+			}
+		}
+	}
+	for _, c := range next.Columns {
+		if !slices.Contains(t.columns, c.Name) {
+			t.columns = append(t.columns, c.Name)
+		}
+	}
+	return nil
+}
+
+func (t *dbTable) rename(from, to string) {
+	i := slices.Index(t.columns, from)
+	if from == to || i < 0 || slices.Contains(t.columns, to) {
+		return
+	}
+	t.columns[i] = to
+	for _, row := range t.rows {
+		row[to] = row[from]
+		delete(row, from)
+	}
+}
+
+func columnNames(t *sink.Table) string {
+	var names []string
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ",")
+}
+
+func (s *memorySink) Write(_ context.Context, b *sink.Batch) error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	s.db.n++
+	apply := func() error { return s.db.apply(b) }
+	if s.db.fault != nil {
+		return s.db.fault(s.db.n, b, apply)
+	}
+	return apply()
+}
+
+// apply commits the batch or nothing of it.
+func (db *database) apply(b *sink.Batch) error {
+	ledger := maps.Clone(db.ledger)
+	for _, m := range b.Moves {
+		tp := topicPartition{m.Topic, m.Partition.Partition}
+		e := ledger[tp]
+		if e.Fence != m.Fence || e.Next != m.Next || e.TopicID != m.TopicID {
+			return failure.As(failure.Fenced, fmt.Errorf("ledger of %v has fence %d next %d, the move has %d and %d",
+				tp, e.Fence, e.Next, m.Fence, m.Next), "")
+		}
+		if m.To < e.Next || m.Applied.Compare(e.Applied) < 0 {
+			db.t.Errorf("move of %v goes back: %d to %d, %s to %s", tp, e.Next, m.To, e.Applied, m.Applied)
+		}
+		e.Next, e.Applied = m.To, m.Applied
+		ledger[tp] = e
+	}
+	tables := map[string]*dbTable{}
+	for i := range b.Tables {
+		tb := &b.Tables[i]
+		t := db.tables[tb.Table.String()]
+		if t == nil {
+			db.t.Errorf("rows for %s, which Evolve was not told of", tb.Table)
+			continue
+		}
+		if tables[tb.Table.String()] != nil {
+			db.t.Errorf("%s is twice in one batch", tb.Table)
+		}
+		t = t.clone()
+		if err := t.apply(db, tb); err != nil {
+			return err
+		}
+		tables[tb.Table.String()] = t
+	}
+	maps.Copy(db.tables, tables)
+	db.ledger = ledger
+	return nil
+}
+
+func (t *dbTable) clone() *dbTable {
+	c := &dbTable{columns: slices.Clone(t.columns), rows: map[string]map[string]string{}, list: slices.Clone(t.list)}
+	for k, row := range t.rows {
+		c.rows[k] = maps.Clone(row)
+	}
+	return c
+}
+
+func (t *dbTable) apply(db *database, tb *sink.TableBatch) error {
+	if tb.Truncate {
+		clear(t.rows)
+		t.list = nil
+	}
+	seen := map[string]bool{}
+	for _, r := range tb.Rows {
+		row := map[string]string{}
+		for i, c := range tb.Table.Columns {
+			if !slices.Contains(t.columns, c.Name) {
+				db.t.Errorf("%s has no column %s", tb.Table, c.Name)
+			}
+			if !r.Values[i].IsUnchanged() {
+				row[c.Name] = valueText(&tb.Table.Columns[i].Type, r.Values[i])
+			}
+		}
+		if db.refuse != nil && r.Action != sink.Delete {
+			if err := db.refuse(tb.Table, row); err != nil {
+				return failure.As(failure.Refused, err, "")
+			}
+		}
+		if len(tb.Table.Key) == 0 {
+			if err := t.applyKeyless(r, row); err != nil {
+				return err
+			}
+			continue
+		}
+		var key string
+		for _, i := range tb.Table.Key {
+			key += valueText(&tb.Table.Columns[i].Type, r.Values[i]) + "|"
+		}
+		if seen[key] {
+			db.t.Errorf("%s: key %s twice in one batch", tb.Table, key)
+		}
+		seen[key] = true
+		switch old, there := t.rows[key]; {
+		case r.Action == sink.Delete:
+			delete(t.rows, key)
+		case r.Partial && !there:
+			return failure.As(failure.Refused, fmt.Errorf("no row %s to keep values of", key), "")
+		case r.Partial:
+			maps.Copy(old, row)
+		default:
+			t.rows[key] = row
+		}
+	}
+	return nil
+}
+
+func (t *dbTable) applyKeyless(r sink.Row, row map[string]string) error {
+	text, _ := json.Marshal(row)
+	if r.Action == sink.Append {
+		t.list = append(t.list, string(text))
+		return nil
+	}
+	i := slices.Index(t.list, string(text))
+	if i < 0 {
+		return failure.As(failure.Refused, fmt.Errorf("no row %s to remove", text), "")
+	}
+	t.list = slices.Delete(t.list, i, i+1)
+	return nil
+}
+
+func valueText(t *schemas.Type, v schemas.Value) string {
+	if v.IsNull() {
+		return "NULL"
+	}
+	return string(schemas.AppendText(nil, t, v))
+}
+
+// rows returns the table's rows as sorted lines.
+func (db *database) rows(table string) []string {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t := db.tables[table]
+	if t == nil {
+		return nil
+	}
+	lines := slices.Clone(t.list)
+	for _, row := range t.rows {
+		var parts []string
+		for _, c := range t.columns {
+			parts = append(parts, c+"="+row[c])
+		}
+		lines = append(lines, strings.Join(parts, " "))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (db *database) entry(topic string, n int32) sink.Entry {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.ledger[topicPartition{topic, n}]
+}
+
+func (db *database) setFault(f func(n int, b *sink.Batch, apply func() error) error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.fault, db.n = f, 0
+}
+
+// registryModel is a registry in memory. Ids that are hidden are not known yet.
+type registryModel struct {
+	mu     sync.Mutex
+	texts  map[uint32]string
+	hidden map[uint32]bool
+	asked  atomic.Int64
+}
+
+func (r *registryModel) ByID(_ context.Context, id uint32) (string, error) {
+	r.asked.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if text, ok := r.texts[id]; ok && !r.hidden[id] {
+		return text, nil
+	}
+	return "", fmt.Errorf("schema %d not found", id)
+}
+
+func (r *registryModel) register(text string) uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, t := range r.texts {
+		if t == text {
+			return id
+		}
+	}
+	id := uint32(len(r.texts) + 1)
+	r.texts[id] = text
+	return id
+}
+
+func (r *registryModel) hide(id uint32, hidden bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hidden[id] = hidden
+}
+
+// world is Kafka, a registry, a source that writes as publish does, and a target.
+type world struct {
+	t        testing.TB
+	cluster  *kfake.Cluster
+	kafka    []kgo.Opt
+	client   *kgo.Client
+	registry *registryModel
+	db       *database
+	lsn      uint64
+}
+
+const testPrefix = "shop"
+
+func newWorld(t testing.TB, topics ...string) *world {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, append(topics, "syncline.tables")...),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": "100000000"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	w := &world{
+		t: t, cluster: cluster, db: newDatabase(t), lsn: 1000,
+		kafka:    []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.MetadataMinAge(50 * time.Millisecond)},
+		registry: &registryModel{texts: map[uint32]string{}, hidden: map[uint32]bool{}},
+	}
+	w.client, err = kgo.NewClient(append(w.kafka[:2:2], kgo.TransactionalID("source"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.client.Close)
+	return w
+}
+
+// orders is the table of most tests, at one version.
+func orders(version uint64, columns ...schemas.Column) *schemas.Table {
+	if columns == nil {
+		columns = []schemas.Column{
+			{ID: 1, Name: "id", Type: schemas.Type{Kind: schemas.Int32}, SourceType: "integer", Key: 1},
+			{ID: 2, Name: "note", Type: schemas.Type{Kind: schemas.String}, SourceType: "text", Nullable: true},
+			{ID: 3, Name: "big", Type: schemas.Type{Kind: schemas.String}, SourceType: "text", Nullable: true},
+		}
+	}
+	return &schemas.Table{
+		System: "postgresql", Database: "shop", Schema: "public", Name: "orders", ID: 77, Version: version,
+		Identity: schemas.IdentityKey, Columns: columns,
+	}
+}
+
+const ordersTopic = "shop.public.orders"
+
+// row makes values of numbers, strings and nil; "unchanged" is the mark.
+func row(values ...any) []schemas.Value {
+	var out []schemas.Value
+	for _, v := range values {
+		switch v := v.(type) {
+		case nil:
+			out = append(out, schemas.Null())
+		case int:
+			out = append(out, schemas.IntValue(int64(v)))
+		case string:
+			if v == "unchanged" {
+				out = append(out, schemas.Unchanged())
+				continue
+			}
+			out = append(out, schemas.StringValue(v))
+		}
+	}
+	return out
+}
+
+func insert(values ...any) schemas.Change { return schemas.Change{Op: schemas.Create, After: row(values...)} }
+func update(values ...any) schemas.Change { return schemas.Change{Op: schemas.Update, After: row(values...)} }
+
+func remove(values ...any) schemas.Change {
+	return schemas.Change{Op: schemas.Delete, Before: row(values...), BeforeKeyOnly: true}
+}
+
+func truncate() schemas.Change { return schemas.Change{Op: schemas.Truncate} }
+
+// writer of one table version: describes it in the tables topic and encodes its changes.
+type feed struct {
+	w       *world
+	encoder *schemas.Encoder
+	valueID uint32
+	// partition to write to; truncates go to all of partitions.
+	partition, partitions int32
+	// foreign leaves our headers out.
+	foreign bool
+}
+
+func (w *world) feed(t *schemas.Table) *feed {
+	w.t.Helper()
+	e, err := schemas.NewEncoder(t, schemas.Mapping{Prefix: testPrefix})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	f := &feed{w: w, encoder: e, valueID: w.registry.register(e.ValueSchema()), partitions: 1}
+	keyID := uint32(0)
+	if e.KeySchema() != "" {
+		keyID = w.registry.register(e.KeySchema())
+	}
+	e.SetIDs(keyID, f.valueID)
+	return f
+}
+
+// describe writes the table to the tables topic, as a source does before the first record.
+func (f *feed) describe() *feed {
+	key, value, err := schemas.AppendTableRecord(f.encoder.Topic(), f.valueID, f.encoder.Table())
+	if err != nil {
+		f.w.t.Fatal(err)
+	}
+	f.w.commit(kgo.TryCommit, &kgo.Record{Topic: "syncline.tables", Key: key, Value: value})
+	return f
+}
+
+// send writes changes in one committed transaction, each with a version of its own.
+func (f *feed) send(changes ...schemas.Change) {
+	f.w.t.Helper()
+	f.w.commit(kgo.TryCommit, f.records(changes...)...)
+}
+
+// records encodes changes.
+func (f *feed) records(changes ...schemas.Change) []*kgo.Record {
+	f.w.t.Helper()
+	f.w.lsn += 100
+	var records []*kgo.Record
+	for i := range changes {
+		c := &changes[i]
+		c.Table = f.encoder.Table()
+		if c.Version == (schemas.Version{}) {
+			c.Version = schemas.Version{High: f.w.lsn, Low: uint64(i + 1)}
+		}
+		c.Source.Time = time.Now().UnixMicro()
+		records = append(records, f.record(c)...)
+	}
+	return records
+}
+
+func (f *feed) record(c *schemas.Change) []*kgo.Record {
+	f.w.t.Helper()
+	var key []byte
+	var err error
+	if f.encoder.KeySchema() != "" && c.Op != schemas.Truncate {
+		if key, err = f.encoder.AppendKey(nil, c.Key()); err != nil {
+			f.w.t.Fatal(err)
+		}
+	}
+	value, err := f.encoder.AppendValue(nil, c, time.Now().UnixMicro())
+	if err != nil {
+		f.w.t.Fatal(err)
+	}
+	version := kgo.RecordHeader{Key: schemas.HeaderVersion, Value: c.Version.AppendBinary(nil)}
+	headers := []kgo.RecordHeader{version, {Key: schemas.HeaderTable, Value: binary.BigEndian.AppendUint64(nil, c.Table.Version)}}
+	if names := f.encoder.Beside().Unchanged; len(names) > 0 {
+		var list []string
+		for _, i := range names {
+			list = append(list, c.Table.Columns[i].Name)
+		}
+		text, _ := json.Marshal(list)
+		headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderUnchanged, Value: text})
+	}
+	if c.BeforeKeyOnly {
+		headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderBefore, Value: []byte("key")})
+	}
+	if f.foreign {
+		headers = nil
+	}
+	r := func(partition int32, value []byte, headers []kgo.RecordHeader) *kgo.Record {
+		return &kgo.Record{Topic: f.encoder.Topic(), Partition: partition, Key: key, Value: value, Headers: headers}
+	}
+	switch {
+	case c.Op == schemas.Truncate:
+		var all []*kgo.Record
+		for p := range f.partitions {
+			all = append(all, r(p, value, headers))
+		}
+		return all
+	case c.Op == schemas.Delete && key != nil:
+		if !f.foreign {
+			return []*kgo.Record{r(f.partition, value, headers), r(f.partition, nil, []kgo.RecordHeader{version})}
+		}
+		return []*kgo.Record{r(f.partition, value, nil), r(f.partition, nil, nil)}
+	}
+	return []*kgo.Record{r(f.partition, value, headers)}
+}
+
+// commit writes records in one transaction and ends it.
+func (w *world) commit(how kgo.TransactionEndTry, records ...*kgo.Record) {
+	w.t.Helper()
+	if err := w.client.BeginTransaction(); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.client.ProduceSync(context.Background(), records...).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.client.EndTransaction(context.Background(), how); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) options() Options {
+	return Options{
+		Name: "warehouse", Kafka: w.kafka, Registry: w.registry, Topics: []string{"shop.*"},
+		Batch: Limits{Bytes: 1 << 20, Rows: 1000, Age: time.Millisecond},
+		Open:  func(context.Context, sink.Env) (sink.Sink, error) { return &memorySink{w.db}, nil },
+		Log:   zaptest.NewLogger(w.t, zaptest.Level(zap.WarnLevel)),
+	}
+}
+
+// running is a loader under test.
+type running struct {
+	*Loader
+	t    testing.TB
+	stop func() error
+}
+
+// start runs a loader and stops it at the end of the test.
+func (w *world) start(change ...func(*Options)) *running {
+	w.t.Helper()
+	o := w.options()
+	for _, c := range change {
+		c(&o)
+	}
+	l, err := New(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	stop := sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(30 * time.Second):
+			return errors.New("Run did not return")
+		}
+	})
+	r := &running{l, w.t, stop}
+	w.t.Cleanup(func() { _ = stop() })
+	return r
+}
+
+// fails waits for Run to return by itself.
+func (r *running) fails(timeout time.Duration) error {
+	r.t.Helper()
+	deadline := time.Now().Add(timeout)
+	for r.Status().State != Stopped {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("still running: %+v", r.Status())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return r.stop()
+}
+
+// eventually waits until check finds nothing wrong.
+func eventually(t testing.TB, check func() string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		wrong := check()
+		if wrong == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(wrong)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// holds waits until the table has exactly these rows.
+func (w *world) holds(table string, want ...string) {
+	w.t.Helper()
+	eventually(w.t, func() string { return cmp.Diff(want, w.db.rows(table)) })
+}
+
+// deadLetters reads n dead letters.
+func (w *world) deadLetters(n int) []*kgo.Record {
+	w.t.Helper()
+	client, err := kgo.NewClient(append(w.kafka[:2:2], kgo.ConsumeTopics("warehouse.dlq"))...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var letters []*kgo.Record
+	for len(letters) < n {
+		fetches := client.PollFetches(ctx)
+		letters = append(letters, fetches.Records()...)
+		if ctx.Err() != nil {
+			w.t.Fatalf("%d dead letters, want %d", len(letters), n)
+		}
+	}
+	return letters
+}
+
+func headerOf(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,366 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// reader turns polled records into batches. Everything in it belongs to its goroutine; a partition that is handed over
+// meanwhile is marked as gone, and the writer leaves its events out.
+//
+// It never waits while records polled are not yet in the partitions' own queues: a rebalance is held up by those.
+type reader struct {
+	*session
+	catalog *catalog
+	batch   *batch
+	// active holds the partitions with pending records.
+	active []*partition
+	// cut says that the batch must be handed over before the next record: a newer version of a table follows.
+	cut bool
+	// released says that partitions may go on that could not a moment ago.
+	released bool
+	out      chan<- *batch
+	// free returns the batches that the writer is done with. Two exist: out never waits for free.
+	free <-chan *batch
+}
+
+// moveAge is how long a batch without events may wait. Control records and tombstones alone are worth a write at a low
+// rate only, so that lag reaches zero.
+const moveAge = time.Second
+
+// run ends when ctx does. What is decoded then is still handed over, unless hard ends before the writer is free.
+func (r *reader) run(ctx, hard context.Context) error {
+	defer close(r.out)
+	polling := false
+	for {
+		if err := r.fill(ctx); err != nil {
+			return err
+		}
+		if !polling && !r.full() && !r.backlog() {
+			r.want <- struct{}{}
+			polling = true
+		}
+		out, wait := r.offer(time.Now())
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return r.finish(ctx, hard)
+		case fetches := <-r.polled:
+			polling = false
+			err := r.take(fetches)
+			r.client.AllowRebalance()
+			if err != nil {
+				return err
+			}
+		case out <- r.batch:
+			r.batch, r.cut = <-r.free, false
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// finish hands over what is decoded when the stop was asked for, and nothing when the session failed: then all of it is
+// read again.
+func (r *reader) finish(ctx, hard context.Context) error {
+	if failed := context.Cause(ctx); failed != nil && !errors.Is(failed, context.Canceled) {
+		return nil
+	}
+	if r.batch.empty() {
+		return nil
+	}
+	select {
+	case r.out <- r.batch:
+	case <-hard.Done():
+	}
+	return nil
+}
+
+// full reports whether the batch takes no more records.
+func (r *reader) full() bool {
+	return r.cut || len(r.batch.events) >= r.opts.Batch.Rows || r.batch.size() >= r.opts.Batch.Bytes
+}
+
+// backlog reports whether records wait that could be decoded now.
+func (r *reader) backlog() bool {
+	for _, p := range r.active {
+		if !p.gone.Load() && p.truncate == nil && p.stalled.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// offer returns the channel to offer the batch on, nil when it is not due, and for how long nothing will change by
+// itself.
+func (r *reader) offer(now time.Time) (chan<- *batch, time.Duration) {
+	wait := time.Minute
+	for _, p := range r.active {
+		if !p.stalled.IsZero() {
+			wait = min(wait, p.stalled.Sub(now))
+		}
+	}
+	if r.batch.empty() {
+		return nil, max(wait, 0)
+	}
+	age := r.opts.Batch.Age
+	if len(r.batch.events) == 0 {
+		age = max(age, moveAge)
+	}
+	if left := r.batch.opened.Add(age).Sub(now); left > 0 && !r.full() {
+		return nil, max(min(wait, left), 0)
+	}
+	return r.out, max(wait, 0)
+}
+
+// take puts polled records into the queues of their partitions.
+func (r *reader) take(fetches kgo.Fetches) error {
+	for _, e := range fetches.Errors() {
+		if err := r.fetchError(e); err != nil {
+			return err
+		}
+	}
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		p := r.partition(f.Topic, f.Partition)
+		if p == nil {
+			return
+		}
+		p.committable.Store(f.LastStableOffset)
+		if f.LastStableOffset < 0 {
+			p.committable.Store(f.HighWatermark)
+		}
+		if len(f.Records) == 0 {
+			return
+		}
+		if len(p.pending) == 0 {
+			r.active = append(r.active, p)
+		}
+		p.pending = append(p.pending, f.Records...)
+	})
+	return nil
+}
+
+// fetchError tells the errors after which going on would lose something from those that pass.
+func (r *reader) fetchError(e kgo.FetchError) error {
+	var lost *kgo.ErrDataLoss
+	switch {
+	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
+		return nil
+	case errors.Is(e.Err, kerr.OffsetOutOfRange), errors.As(e.Err, &lost):
+		return failure.As(failure.Gap, fmt.Errorf("%s partition %d no longer has the offset that comes next: %w", e.Topic, e.Partition, e.Err),
+			"records were removed before they were read, by retention or by a loss at the broker; take a new snapshot, or "+resetHint)
+	case errors.Is(e.Err, kerr.UnknownTopicID):
+		return failure.As(failure.Gap, fmt.Errorf("%s was deleted and made again while it was read: %w", e.Topic, e.Err), resetHint)
+	}
+	r.stats.failed(fmt.Errorf("fetch %s: %w", e.Topic, e.Err))
+	r.log.Warn("fetch", zap.String("topic", e.Topic), zap.Int32("partition", e.Partition), zap.Error(e.Err))
+	return nil
+}
+
+// fill decodes pending records until the batch is full or nothing more can be decoded now.
+func (r *reader) fill(ctx context.Context) error {
+	for r.released = true; r.released; {
+		r.released = false
+		waiting := r.active[:0]
+		for _, p := range r.active {
+			if err := r.drain(ctx, p); err != nil {
+				return err
+			}
+			if len(p.pending) > 0 {
+				waiting = append(waiting, p)
+			}
+		}
+		clear(r.active[len(waiting):])
+		r.active = waiting
+	}
+	return nil
+}
+
+// drain decodes one partition's pending records.
+func (r *reader) drain(ctx context.Context, p *partition) error {
+	if p.gone.Load() {
+		p.pending = nil
+		return nil
+	}
+	now := time.Now()
+	if p.stalled.After(now) {
+		return nil
+	}
+	p.stalled = time.Time{}
+	if p.truncate != nil && !r.full() {
+		if err := r.hold(ctx, p, now); err != nil || p.truncate != nil {
+			return err
+		}
+	}
+	for len(p.pending) > 0 && !r.full() && ctx.Err() == nil {
+		err := r.record(ctx, p, p.pending[0], now)
+		switch {
+		case err == nil:
+			p.pending[0] = nil
+			p.pending = p.pending[1:]
+		case errors.Is(err, errCut):
+			r.cut = true
+			return nil
+		case errors.Is(err, errBarrier):
+			if err := r.hold(ctx, p, now); err != nil || len(p.pending) == 0 || p.truncate != nil || !p.stalled.IsZero() {
+				return err
+			}
+		case failure.IsFinal(err):
+			return err
+		default:
+			r.pause(p)
+			p.stall(now, err)
+			r.stats.failed(err)
+			r.log.Warn("partition waits", zap.String("topic", p.Topic), zap.Int32("partition", p.Partition.Partition), zap.Error(err))
+			return nil
+		}
+	}
+	return nil
+}
+
+// errCut says that the batch must be written before this record can come in.
+var errCut = errors.New("a newer version of the table follows")
+
+// record takes one record into the batch. After an error it stays at the head of its queue.
+func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now time.Time) error {
+	if rec.Attrs.IsControl() {
+		r.advance(p, rec, p.seen, now)
+		return nil
+	}
+	s, err := stampOf(rec)
+	if err == nil && s.hasVersion && s.version.Compare(p.seen) <= 0 {
+		if rec.Value != nil {
+			r.stats.repeats.Add(1)
+		}
+		r.advance(p, rec, p.seen, now)
+		return nil
+	}
+	if err == nil && rec.Value == nil {
+		r.advance(p, rec, later(p.seen, s.version), now)
+		return nil
+	}
+	var e event
+	if err == nil {
+		e, err = r.event(ctx, p, rec, s)
+	}
+	if err != nil {
+		bad, ok := errors.AsType[*unreadable](err)
+		if !ok {
+			return err
+		}
+		e = event{record: rec, unreadable: bad, version: s.version}
+	}
+	p.unstall()
+	r.resume(p)
+	if e.op != schemas.Message || e.unreadable != nil {
+		e.part = p
+		r.batch.add(e)
+	}
+	r.advance(p, rec, later(p.seen, s.version), now)
+	return nil
+}
+
+// event decodes a record, once the batch may hold its version of the table.
+func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, s stamp) (event, error) {
+	id, body, err := schemas.SplitWire(rec.Value)
+	if err != nil {
+		return event{}, &unreadable{stageValue, err}
+	}
+	if !p.codec.fits(rec.Topic, id, s) {
+		if p.codec, err = r.catalog.codec(ctx, rec, id, s); err != nil {
+			return event{}, err
+		}
+	}
+	if r.catalog.newer(p.codec) {
+		if r.holds(rec.Topic) {
+			return event{}, errCut
+		}
+		if err := r.catalog.adopt(p.codec); err != nil {
+			return event{}, err
+		}
+	}
+	r.catalog.aim(p.codec)
+	e, err := r.catalog.decode(ctx, p.codec, rec, body, s, &r.batch.arena)
+	if err == nil && e.op == schemas.Truncate && p.siblings > 1 && p.truncate == nil {
+		p.truncate = &s.version
+		return event{}, errBarrier
+	}
+	return e, err
+}
+
+// holds reports whether the batch has an event of the topic.
+func (r *reader) holds(topic string) bool {
+	for i := range r.batch.events {
+		if e := &r.batch.events[i]; e.record.Topic == topic && e.table != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// advance says that a record is dealt with.
+func (r *reader) advance(p *partition, rec *kgo.Record, seen schemas.Version, now time.Time) {
+	p.next, p.seen = rec.Offset+1, seen
+	r.batch.reach(p, p.next, seen, now)
+}
+
+func later(a, b schemas.Version) schemas.Version {
+	if a.Compare(b) < 0 {
+		return b
+	}
+	return a
+}
+
+// errBarrier says that a truncate waits for the other partitions of its topic.
+var errBarrier = errors.New("a truncate waits for the other partitions of its topic")
+
+// hold keeps p at its truncate until all partitions of the topic have come to the same one; then it lets all of them
+// pass at once. The truncates stand side by side in the batch, with no row between them, and are never bisected.
+func (r *reader) hold(ctx context.Context, p *partition, now time.Time) error {
+	siblings := r.siblings(p.Topic)
+	if len(siblings) < p.siblings {
+		version := *p.truncate
+		p.truncate = nil
+		r.pause(p)
+		p.stall(now, fmt.Errorf("truncate %s of %s partition %d: the topic's %d partitions are at several members: "+
+			"run one copy of the connector until it has passed", version, p.Topic, p.Partition.Partition, p.siblings))
+		return nil
+	}
+	for _, q := range siblings {
+		if q.truncate == nil || *q.truncate != *p.truncate {
+			r.pause(p)
+			return nil
+		}
+	}
+	for _, q := range siblings {
+		if err := r.record(ctx, q, q.pending[0], now); err != nil {
+			return fmt.Errorf("truncate of %s partition %d: %w", q.Topic, q.Partition.Partition, err)
+		}
+		q.pending, q.truncate = q.pending[1:], nil
+	}
+	r.released = true
+	return nil
+}
+
+// pause stops fetching a partition that cannot go on, so that its queue stays as it is.
+func (r *reader) pause(p *partition) {
+	r.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
+	p.paused = true
+}
+
+func (r *reader) resume(p *partition) {
+	if p.paused {
+		r.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
+		p.paused = false
+	}
+}

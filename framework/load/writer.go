@@ -1,0 +1,331 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/crash"
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// writer brings batches into the target, one after the other. Everything in it belongs to its goroutine.
+type writer struct {
+	*session
+	fold *folder
+	// known holds the version of each target table that Evolve was given last, by "schema.name".
+	known map[string]*sink.Table
+	in    <-chan *batch
+	free  chan<- *batch
+}
+
+// run writes batches until in is closed. soft ends when the connector shall stop: then nothing is tried again. hard
+// ends when it must.
+func (w *writer) run(soft, hard context.Context) error {
+	for b := range w.in {
+		if err := w.batch(soft, hard, b); err != nil {
+			return err
+		}
+		b.reset()
+		w.free <- b
+	}
+	return nil
+}
+
+func (w *writer) batch(soft, hard context.Context, b *batch) error {
+	events, ends := live(b.events, b.ends)
+	events, err := w.buryUnreadable(soft, hard, events)
+	if err != nil {
+		return err
+	}
+	if err := w.evolve(soft, hard, events); err != nil {
+		return err
+	}
+	return w.split(soft, hard, events, ends)
+}
+
+// live leaves out what belongs to partitions that are no longer ours.
+func live(events []event, ends []end) ([]event, []end) {
+	kept := ends[:0:0]
+	for _, e := range ends {
+		if !e.part.gone.Load() {
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) == len(ends) {
+		return events, ends
+	}
+	var left []event
+	for i := range events {
+		if owned(kept, events[i].part) {
+			left = append(left, events[i])
+		}
+	}
+	return left, kept
+}
+
+func owned(ends []end, p *partition) bool {
+	for i := range ends {
+		if ends[i].part == p {
+			return true
+		}
+	}
+	return false
+}
+
+// split makes events durable, in one step if the target takes them, else in halves down to the record that it refuses;
+// that one becomes a dead letter. What is in order stays in order: the second half waits for the first.
+func (w *writer) split(soft, hard context.Context, events []event, ends []end) error {
+	err := w.write(soft, hard, events, ends)
+	if failure.Classify(err) != failure.Refused {
+		return err
+	}
+	if len(events) == 1 {
+		if err := w.bury(soft, hard, &events[0], stagePut, err); err != nil {
+			return err
+		}
+		return w.write(soft, hard, nil, ends)
+	}
+	half := middle(events)
+	if err := w.split(soft, hard, events[:half], endsOf(events[:half])); err != nil {
+		return err
+	}
+	return w.split(soft, hard, events[half:], ends)
+}
+
+// middle halves events, but not between the truncates of one topic's partitions, which must stay together.
+func middle(events []event) int {
+	half := len(events) / 2
+	for at := half; at > 0; at-- {
+		if !together(events, at) {
+			return at
+		}
+	}
+	for at := half + 1; at < len(events); at++ {
+		if !together(events, at) {
+			return at
+		}
+	}
+	return half
+}
+
+func together(events []event, at int) bool {
+	a, b := &events[at-1], &events[at]
+	return a.op == schemas.Truncate && b.op == schemas.Truncate && a.table == b.table && a.version == b.version
+}
+
+// write makes events and the ends durable in one step, however long that takes. Errors that it returns: Refused when
+// some event is never taken; those that end the session; soft's, when the connector shall stop.
+func (w *writer) write(soft, hard context.Context, events []event, ends []end) error {
+	var backoff failure.Backoff
+	for {
+		events, ends = live(events, ends)
+		if len(ends) == 0 {
+			return nil
+		}
+		err := w.try(hard, events, ends)
+		if err == nil {
+			w.written(events, ends)
+			return nil
+		}
+		if errors.Is(err, errHandedOver) {
+			continue
+		}
+		switch failure.Classify(err) {
+		case failure.Config, failure.Gap:
+			return err
+		case failure.Refused:
+			if len(events) > 0 {
+				return err
+			}
+		case failure.Fenced:
+			if _, kept := live(nil, ends); len(kept) < len(ends) {
+				continue // it was handed over while we wrote
+			}
+			return err
+		}
+		w.stats.retrying(err)
+		w.log.Warn("write to the target", zap.Int("tries", backoff.Tries()+1), zap.Error(err))
+		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
+			return err
+		}
+		landed, err := w.settle(soft, ends)
+		if err != nil {
+			return err
+		}
+		if landed {
+			w.written(events, ends)
+			return nil
+		}
+	}
+}
+
+// try folds the events and hands them to the sink once.
+func (w *writer) try(ctx context.Context, events []event, ends []end) error {
+	b, err := w.fold.fold(events)
+	if err != nil {
+		return err
+	}
+	for _, e := range ends {
+		b.Moves = append(b.Moves, sink.Move{Entry: e.part.entry, To: e.next, Applied: later(e.part.entry.Applied, e.applied)})
+	}
+	crash.Point("load.before-write")
+	began := time.Now()
+	err = w.target.write(ctx, b, ends)
+	w.stats.wrote(time.Since(began), b.Rows(), err)
+	crash.Point("load.after-write")
+	return err
+}
+
+// written notes what is durable now.
+func (w *writer) written(events []event, ends []end) {
+	for _, e := range ends {
+		e.part.entry.Next = e.next
+		e.part.entry.Applied = later(e.part.entry.Applied, e.applied)
+		e.part.written.Store(e.next)
+	}
+	w.stats.durable(events, time.Now())
+	select {
+	case w.uncommitted <- struct{}{}:
+	default: // the commit loop has not begun with the last word yet, and will see this too
+	}
+}
+
+// settle finds out, after a Write of unknown outcome, whether it was committed: it claims the partitions again, which
+// also keeps a commit still under way from landing later, and compares what the ledger says.
+func (w *writer) settle(soft context.Context, ends []end) (landed bool, err error) {
+	if w.target.ledger == nil {
+		return false, nil
+	}
+	var backoff failure.Backoff
+	for {
+		_, ends = live(nil, ends)
+		wanted := make([]sink.Partition, len(ends))
+		for i, e := range ends {
+			wanted[i] = e.part.Partition
+		}
+		if len(wanted) == 0 {
+			return false, nil
+		}
+		entries, err := w.target.claim(soft, wanted)
+		if err == nil {
+			return compare(entries, ends)
+		}
+		if failure.IsFinal(err) {
+			return false, err
+		}
+		w.stats.retrying(err)
+		w.log.Warn("claim partitions after a write of unknown outcome", zap.Error(err))
+		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
+			return false, err
+		}
+	}
+}
+
+// compare takes the fences of the new claim, and says whether the ends are in the ledger. All of them are, or none:
+// anything else is another member's work.
+func compare(entries []sink.Entry, ends []end) (landed bool, err error) {
+	at, before := 0, 0
+	for _, e := range ends {
+		entry, err := entryOf(entries, e.part)
+		if err != nil {
+			return false, err
+		}
+		if entry.Next == e.next {
+			at++
+		}
+		if entry.Next == e.part.entry.Next {
+			before++
+		}
+		e.part.entry.Fence = entry.Fence
+	}
+	switch len(ends) {
+	case at:
+		return true, nil
+	case before:
+		return false, nil
+	}
+	return false, failure.As(failure.Fenced, fmt.Errorf("%d partitions of the ledger were moved by another member", len(ends)), "")
+}
+
+// evolve prepares the target's tables for the versions that the events are in.
+func (w *writer) evolve(soft, hard context.Context, events []event) error {
+	if w.target.evolver == nil {
+		return nil
+	}
+	var last *sink.Table
+	for i := range events {
+		t := events[i].table
+		if t == last || w.known[t.String()] == t {
+			continue
+		}
+		last = t
+		if err := w.evolveTable(soft, hard, events[i].part, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.Table) error {
+	prev := w.known[t.String()]
+	if prev == nil {
+		prev = w.before(p, t)
+	}
+	var backoff failure.Backoff
+	for !p.gone.Load() {
+		err := w.mayRename(p, prev, t)
+		if err == nil {
+			err = w.target.evolve(hard, prev, t)
+		}
+		if err == nil {
+			w.known[t.String()] = t
+			w.log.Info("table of the target is ready", zap.Stringer("table", t), zap.Uint64("version", t.Source.Version))
+			return nil
+		}
+		err = fmt.Errorf("prepare table %s: %w", t, err)
+		if failure.IsFinal(err) {
+			return err
+		}
+		w.stats.retrying(err)
+		w.log.Warn("schema change waits", zap.Error(err))
+		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// before returns the version of t that the target has from an earlier run, by what the ledger says was applied: without
+// it a rename that came while we were down would look like a new column. nil when nothing is known.
+func (w *writer) before(p *partition, t *sink.Table) *sink.Table {
+	source := w.tables.at(p.Topic, p.entry.Applied.High)
+	if source == nil || source.Version >= t.Source.Version {
+		return nil
+	}
+	prev, err := w.opts.Naming.table(p.Topic, source)
+	if err != nil {
+		return nil // a key column that this version did not have yet
+	}
+	return prev
+}
+
+// mayRename refuses to rename a column while another member may still write to its old name.
+func (w *writer) mayRename(p *partition, prev, t *sink.Table) error {
+	if prev == nil || p.siblings == 1 || len(w.siblings(p.Topic)) == p.siblings {
+		return nil
+	}
+	for i := range t.Columns {
+		j := counterpart(prev.Source, t.Source, i)
+		if j >= 0 && prev.Columns[j].Name != t.Columns[i].Name {
+			return fmt.Errorf("column %q is now %q, and the %d partitions of %s are at several members: run one copy of the connector until they have passed",
+				prev.Columns[j].Name, t.Columns[i].Name, p.siblings, p.Topic)
+		}
+	}
+	return nil
+}
