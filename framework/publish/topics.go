@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -142,7 +143,21 @@ func (ts *topics) ensure(ctx context.Context, name string, partitions int32, con
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return topic{}, fmt.Errorf("create topic %s: %w", name, creation(err))
 	}
-	return ts.describe(ctx, name)
+	return ts.appears(ctx, name)
+}
+
+// appears describes a topic that was just made; the brokers take a moment to tell each other.
+func (ts *topics) appears(ctx context.Context, name string) (topic, error) {
+	backoff := failure.Backoff{Min: 5 * time.Millisecond, Max: 200 * time.Millisecond}
+	for until := time.Now().Add(10 * time.Second); ; {
+		t, err := ts.describe(ctx, name)
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || time.Now().After(until) {
+			return t, err
+		}
+		if err := failure.Sleep(ctx, backoff.Next(nil)); err != nil {
+			return topic{}, fmt.Errorf("wait for topic %s: %w", name, err)
+		}
+	}
 }
 
 // creation marks what no later try can change.
