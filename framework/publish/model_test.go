@@ -254,14 +254,7 @@ func (c cluster) read(t testing.TB, topic string, level kgo.IsolationLevel) []*k
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	admin := kadm.NewClient(cl)
-	ends, err := admin.ListEndOffsets(ctx, topic)
-	if err == nil && level == kgo.ReadCommitted() {
-		ends, err = admin.ListCommittedOffsets(ctx, topic)
-	}
-	if err = errors.Join(err, ends.Error()); err != nil {
-		t.Fatal(err)
-	}
+	ends := settledEnds(ctx, t, kadm.NewClient(cl), topic)
 	left := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
 		if o.Offset > 0 {
@@ -284,6 +277,28 @@ func (c cluster) read(t testing.TB, topic string, level kgo.IsolationLevel) []*k
 		})
 	}
 	return records
+}
+
+// settledEnds returns the end of every partition once no transaction is open in any of them. A commit returns before the
+// readers of committed records see it.
+func settledEnds(ctx context.Context, t testing.TB, admin *kadm.Client, topic string) kadm.ListedOffsets {
+	t.Helper()
+	for {
+		ends, err := admin.ListEndOffsets(ctx, topic)
+		stable, stableErr := admin.ListCommittedOffsets(ctx, topic)
+		if err := errors.Join(err, stableErr, ends.Error(), stable.Error()); err != nil {
+			t.Fatal(err)
+		}
+		open := false
+		ends.Each(func(o kadm.ListedOffset) {
+			at, _ := stable.Lookup(topic, o.Partition)
+			open = open || at.Offset < o.Offset
+		})
+		if !open {
+			return ends
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func header(r *kgo.Record, name string) ([]byte, bool) {
