@@ -406,8 +406,13 @@ func row(values ...any) []schemas.Value {
 	return out
 }
 
-func insert(values ...any) schemas.Change { return schemas.Change{Op: schemas.Create, After: row(values...)} }
-func update(values ...any) schemas.Change { return schemas.Change{Op: schemas.Update, After: row(values...)} }
+func insert(values ...any) schemas.Change {
+	return schemas.Change{Op: schemas.Create, After: row(values...)}
+}
+
+func update(values ...any) schemas.Change {
+	return schemas.Change{Op: schemas.Update, After: row(values...)}
+}
 
 func remove(values ...any) schemas.Change {
 	return schemas.Change{Op: schemas.Delete, Before: row(values...), BeforeKeyOnly: true}

@@ -22,31 +22,122 @@ type writer struct {
 	known map[string]*sink.Table
 	in    <-chan *batch
 	free  chan<- *batch
+	// held is a batch received early, to be written next.
+	held *batch
 }
 
 // run writes batches until in is closed. soft ends when the connector shall stop: then nothing is tried again. hard
 // ends when it must.
 func (w *writer) run(soft, hard context.Context) error {
-	for b := range w.in {
+	for {
+		b := w.held
+		if w.held = nil; b == nil {
+			if b = <-w.in; b == nil {
+				return nil
+			}
+		}
 		if err := w.batch(soft, hard, b); err != nil {
 			return err
 		}
 		b.reset()
 		w.free <- b
 	}
-	return nil
 }
 
+// batch makes one batch durable, together with others when it stands in their way.
 func (w *writer) batch(soft, hard context.Context, b *batch) error {
-	events, ends := live(b.events, b.ends)
-	events, err := w.buryUnreadable(soft, hard, events)
+	events, err := w.prepare(soft, hard, b)
 	if err != nil {
 		return err
 	}
-	if err := w.evolve(soft, hard, events); err != nil {
-		return err
+	ends := b.ends
+	var backoff failure.Backoff
+	for {
+		err := w.split(soft, hard, events, ends)
+		if failure.Classify(err) != failure.Conflict {
+			return err
+		}
+		w.stats.retrying(err)
+		w.log.Warn("rows are in conflict with some that are still to come", zap.Error(err))
+		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
+			return err
+		}
+		if events, ends, err = w.join(soft, hard, undone(events), ends); err != nil {
+			return err
+		}
 	}
-	return w.split(soft, hard, events, ends)
+}
+
+// prepare sets aside what cannot be read and makes the target's tables ready for the rest, which it returns.
+func (w *writer) prepare(soft, hard context.Context, b *batch) ([]event, error) {
+	events, _ := live(b.events, b.ends)
+	events, err := w.buryUnreadable(soft, hard, events)
+	if err != nil {
+		return nil, err
+	}
+	return events, w.evolve(soft, hard, events)
+}
+
+// joinRows bounds what a conflict may gather, in multiples of a batch's rows.
+const joinRows = 4
+
+// join adds the next batch to events that are in conflict: what frees the value that they need may be in it. Nothing is
+// added when there is none, when too much has been gathered, or when it has other versions of the same tables; the
+// events then wait for other members.
+func (w *writer) join(soft, hard context.Context, events []event, ends []end) ([]event, []end, error) {
+	if w.held != nil || len(events) > joinRows*w.opts.Batch.Rows {
+		return events, ends, nil
+	}
+	select {
+	case w.held = <-w.in:
+	default:
+	}
+	if w.held == nil || !sameVersions(events, w.held.events) {
+		return events, ends, nil
+	}
+	b := w.held
+	w.held = nil
+	w.free <- &batch{} // the reader goes on; b stays with the events until they are written
+	added, err := w.prepare(soft, hard, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	ends = append([]end(nil), ends...)
+	for _, e := range b.ends {
+		ends = reach(ends, e.part, e.next, e.applied)
+	}
+	return append(append([]event(nil), events...), added...), ends, nil
+}
+
+// undone leaves out the events that are in the target already.
+func undone(events []event) []event {
+	left := events[:0]
+	for _, e := range events {
+		if e.record.Offset >= e.part.entry.Next {
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
+// sameVersions reports whether no table is in a in one version and in b in another.
+func sameVersions(a, b []event) bool {
+	version := map[string]*sink.Table{}
+	for _, events := range [...][]event{a, b} {
+		var last *sink.Table
+		for i := range events {
+			t := events[i].table
+			if t == nil || t == last {
+				continue
+			}
+			last = t
+			if before := version[t.String()]; before != nil && before != t {
+				return false
+			}
+			version[t.String()] = t
+		}
+	}
+	return true
 }
 
 // live leaves out what belongs to partitions that are no longer ours.
@@ -137,7 +228,7 @@ func (w *writer) write(soft, hard context.Context, events []event, ends []end) e
 			continue
 		}
 		switch failure.Classify(err) {
-		case failure.Config, failure.Gap:
+		case failure.Config, failure.Gap, failure.Conflict:
 			return err
 		case failure.Refused:
 			if len(events) > 0 {
