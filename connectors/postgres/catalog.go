@@ -1,0 +1,231 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// attribute is a column as the catalog or a relation message tells it.
+type attribute struct {
+	num       int16 // attnum; 0 when nobody knows it any more
+	name      string
+	typ       uint32
+	typmod    int32
+	typeText  string
+	notNull   bool
+	def       string
+	generated bool // serial or identity
+	dropped   bool
+	hidden    bool // GENERATED ALWAYS AS: in the table, but not in the stream
+}
+
+// relationInfo is a table as the catalog tells it.
+type relationInfo struct {
+	oid      uint32
+	schema   string
+	name     string
+	kind     byte // pg_class.relkind: r(elation), p(artitioned)
+	identity byte // pg_class.relreplident: d(efault), n(othing), f(ull), i(ndex)
+	// storage changes whenever the rows are written anew: TRUNCATE, and the ALTER TABLEs that rewrite.
+	storage string
+	// rows is the planner's estimate, -1 when there is none.
+	rows int64
+	// attributes in the order of attnum, dropped and hidden ones included.
+	attributes []attribute
+	// key holds the attnums of the key, in its own order: the replica identity's; with identity full the primary key's.
+	key []int16
+}
+
+func (r *relationInfo) String() string { return r.schema + "." + r.name }
+
+// catalog reads what PostgreSQL knows of tables and types, as of the transaction that conn is in.
+type catalog struct {
+	conn     *pgx.Conn
+	database string
+	// hide leaves columns out, by schema.table.column.
+	hide pattern
+}
+
+// The storage of a partitioned table or a parent is that of all the tables below it.
+const relationQuery = `
+select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
+	(with recursive below(oid) as (
+		select c.oid union all select i.inhrelid from pg_inherits i join below b on i.inhparent = b.oid
+		where c.relkind = 'p')
+	select string_agg(x.oid || ':' || x.relfilenode, ',' order by x.oid) from pg_class x join below b on x.oid = b.oid),
+	c.reltuples::bigint,
+	coalesce((select i.indkey::int2[] from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indisunique
+		and case c.relreplident
+			when 'd' then i.indisprimary and i.indimmediate
+			when 'f' then i.indisprimary
+			when 'i' then i.indisreplident
+			else false end), '{}')
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.oid = $1`
+
+const attributeQuery = `
+select a.attnum, a.attname, a.atttypid, a.atttypmod, coalesce(format_type(a.atttypid, a.atttypmod), ''), a.attnotnull,
+	coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
+	a.attidentity <> '' or coalesce(pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false),
+	a.attisdropped, a.attgenerated <> ''
+from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+where a.attrelid = $1 and a.attnum > 0
+order by a.attnum`
+
+// relation describes one table; nil when it does not exist.
+func (c *catalog) relation(ctx context.Context, oid uint32) (*relationInfo, error) {
+	r := &relationInfo{}
+	var kind, identity string
+	err := c.conn.QueryRow(ctx, relationQuery, oid).
+		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key)
+	if err == pgx.ErrNoRows {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog for the table with OID %d: %w", oid, err)
+	}
+	r.kind, r.identity = kind[0], identity[0]
+	rows, err := c.conn.Query(ctx, attributeQuery, oid)
+	if err != nil {
+		return nil, fmt.Errorf("read the columns of %s: %w", r, err)
+	}
+	r.attributes, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a attribute, err error) {
+		var typ *uint32
+		err = row.Scan(&a.num, &a.name, &typ, &a.typmod, &a.typeText, &a.notNull, &a.def, &a.generated, &a.dropped, &a.hidden)
+		if typ != nil {
+			a.typ = *typ
+		}
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the columns of %s: %w", r, err)
+	}
+	return r, nil
+}
+
+const userTypeQuery = `
+with recursive t as (
+	select oid, typtype, typbasetype, typtypmod from pg_type where oid = any($1)
+	union
+	select b.oid, b.typtype, b.typbasetype, b.typtypmod from pg_type b join t on b.oid = t.typbasetype)
+select t.oid, t.typtype::text, t.typbasetype, t.typtypmod,
+	coalesce((select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid), '{}')
+from t`
+
+// userTypes looks up those types of attrs that are not built in.
+func (c *catalog) userTypes(ctx context.Context, attrs []attribute) (userTypes, error) {
+	var oids []uint32
+	for _, a := range attrs {
+		if !isBuiltIn(a.typ) {
+			oids = append(oids, a.typ)
+		}
+	}
+	if len(oids) == 0 {
+		return nil, nil
+	}
+	rows, err := c.conn.Query(ctx, userTypeQuery, oids)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog of types: %w", err)
+	}
+	types := userTypes{}
+	var oid uint32
+	var t userType
+	var kind string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &t.base, &t.typmod, &t.labels}, func() error {
+		t.kind = kind[0]
+		types[oid] = t
+		t.labels = nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog of types: %w", err)
+	}
+	return types, nil
+}
+
+// typeText gives the text of a type that the table's catalog entry no longer tells.
+func (c *catalog) typeText(ctx context.Context, typ uint32, typmod int32) (string, error) {
+	var text string
+	if err := c.conn.QueryRow(ctx, "select format_type($1, $2)", typ, typmod).Scan(&text); err != nil {
+		return "", fmt.Errorf("read the name of the type with OID %d: %w", typ, err)
+	}
+	return text, nil
+}
+
+// layout is a table and how its columns are found in what the server sends.
+type layout struct {
+	table *schemas.Table
+	// columns, one for each value of a tuple, in the order of the tuple.
+	columns []wireColumn
+	// key holds the indexes of the key's columns in a row, in no order that means anything.
+	key []int
+	// names and types as the server knows them, for reading a row by its key.
+	attributes []attribute
+}
+
+// wireColumn says what to do with one value of a tuple.
+type wireColumn struct {
+	// row is the value's index in the row, -1 for a column that is hidden.
+	row    int
+	decode textDecoder
+	// wire is the type that the server sends: domains are resolved.
+	wire     uint32
+	nullable bool
+}
+
+// layout makes a table out of the attributes that the server sends, in the order in which it sends them. The version is
+// left to the caller.
+func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute) (*layout, error) {
+	types, err := c.userTypes(ctx, sent)
+	if err != nil {
+		return nil, err
+	}
+	l := &layout{
+		table: &schemas.Table{
+			System: systemName, Database: c.database, Schema: r.schema, Name: r.name, ID: r.oid, Identity: identityOf(r),
+		},
+		columns:    make([]wireColumn, len(sent)),
+		attributes: sent,
+	}
+	for i, a := range sent {
+		key := slices.Index(r.key, a.num) + 1
+		wire, _ := types.resolve(a.typ, a.typmod)
+		l.columns[i] = wireColumn{row: -1, decode: textDecoderOf(wire), wire: wire, nullable: !a.notNull}
+		if key == 0 && c.hide.matches(r.String()+"."+a.name) {
+			continue
+		}
+		row := len(l.table.Columns)
+		l.columns[i].row = row
+		if key > 0 {
+			l.key = append(l.key, row)
+		}
+		l.table.Columns = append(l.table.Columns, schemas.Column{
+			ID: int32(a.num), Name: a.name, Type: columnType(a.typ, a.typmod, types), SourceType: a.typeText,
+			Nullable: !a.notNull, Default: a.def, Generated: a.generated, Key: key,
+		})
+	}
+	return l, nil
+}
+
+// systemName is Debezium's name of the connector.
+const systemName = "postgresql"
+
+func identityOf(r *relationInfo) schemas.Identity {
+	switch {
+	case r.identity == 'f':
+		return schemas.IdentityFull
+	case r.identity == 'n', len(r.key) == 0:
+		return schemas.IdentityNothing
+	}
+	return schemas.IdentityKey
+}
+
+// sent returns the attributes that the stream carries.
+func (r *relationInfo) sent() []attribute {
+	return slices.DeleteFunc(slices.Clone(r.attributes), func(a attribute) bool { return a.dropped || a.hidden })
+}

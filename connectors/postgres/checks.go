@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/failure"
+)
+
+const oldestServer = 140000
+
+// checkServer refuses servers that cannot send what the source needs.
+func checkServer(ctx context.Context, conn *pgx.Conn) error {
+	var version, level, encoding string
+	err := conn.QueryRow(ctx, `select current_setting('server_version_num'), current_setting('wal_level'),
+		current_setting('server_encoding')`).Scan(&version, &level, &encoding)
+	if err != nil {
+		return fmt.Errorf("read the server's settings: %w", err)
+	}
+	if n, err := strconv.Atoi(version); err != nil || n < oldestServer {
+		return failure.As(failure.Config, fmt.Errorf("postgres.url: the server has version %s", version), "PostgreSQL 14 or newer is needed")
+	}
+	if level != "logical" {
+		return failure.As(failure.Config, fmt.Errorf("postgres.url: the server has wal_level = %s", level),
+			"set wal_level = logical in postgresql.conf and restart the server")
+	}
+	return nil
+}
+
+// Partitions below a chosen table travel as part of it; without the root, only what holds rows itself is a table.
+const tablesQuery = `
+select c.oid, n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and c.relpersistence = 'p' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+	and case when $1 then not c.relispartition else c.relkind = 'r' end
+order by 2, 3`
+
+// chooseTables returns the tables that the patterns choose.
+func chooseTables(ctx context.Context, conn *pgx.Conn, cfg SourceConfig) ([]relationName, error) {
+	all, err := queryNames(ctx, conn, tablesQuery, cfg.PartitionRoot)
+	if err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	var chosen []relationName
+	for _, t := range all {
+		if pattern(cfg.Tables).matches(t.String()) && !pattern(cfg.ExcludeTables).matches(t.String()) {
+			chosen = append(chosen, t)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, failure.As(failure.Config,
+			fmt.Errorf("postgres.tables: no table matches %s", strings.Join(cfg.Tables, ", ")),
+			"write patterns as schema.table, and check the database in postgres.url; it has "+strconv.Itoa(len(all))+" tables")
+	}
+	return chosen, nil
+}
+
+// checkTables refuses tables that cannot be read, and warns of those that cannot be changed once they are published.
+func checkTables(ctx context.Context, conn *pgx.Conn, chosen []relationName, log *zap.Logger) error {
+	oids := make([]uint32, len(chosen))
+	for i, t := range chosen {
+		oids[i] = t.oid
+	}
+	denied, err := queryNames(ctx, conn, `select c.oid, n.nspname, c.relname from pg_class c
+		join pg_namespace n on n.oid = c.relnamespace
+		where c.oid = any($1::oid[]) and not (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
+		order by 2, 3`, oids)
+	if err != nil {
+		return fmt.Errorf("check the privileges on the tables: %w", err)
+	}
+	if len(denied) > 0 {
+		return failure.As(failure.Config, fmt.Errorf("postgres.tables: the role may not read %s", denied[0]),
+			fmt.Sprintf("GRANT USAGE ON SCHEMA %s, GRANT SELECT ON %s, or exclude it; %d such tables",
+				quoteName(denied[0].schema), tableList(denied), len(denied)))
+	}
+	unidentified, err := queryNames(ctx, conn, `select c.oid, n.nspname, c.relname from pg_class c
+		join pg_namespace n on n.oid = c.relnamespace
+		where c.oid = any($1::oid[]) and (c.relreplident = 'n' or c.relreplident = 'd' and not exists (
+			select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indimmediate))
+		order by 2, 3`, oids)
+	if err != nil {
+		return fmt.Errorf("check the replica identities: %w", err)
+	}
+	for _, t := range unidentified {
+		log.Warn("the table has no replica identity: PostgreSQL refuses its updates and deletes once it is published",
+			zap.Stringer("table", t), zap.String("way out", "add a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL"))
+	}
+	return nil
+}
+
+// tableExists says which of the tables in the state are still there.
+func existingTables(ctx context.Context, conn *pgx.Conn, s *state) (map[uint32]bool, error) {
+	oids := make([]uint32, len(s.Tables))
+	for i, t := range s.Tables {
+		oids[i] = t.OID
+	}
+	rows, err := conn.Query(ctx, "select oid from pg_class where oid = any($1::oid[])", oids)
+	if err != nil {
+		return nil, fmt.Errorf("look for the position's tables: %w", err)
+	}
+	exists := map[uint32]bool{}
+	var oid uint32
+	_, err = pgx.ForEachRow(rows, []any{&oid}, func() error { exists[oid] = true; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("look for the position's tables: %w", err)
+	}
+	return exists, nil
+}

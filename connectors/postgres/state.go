@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/source"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// stateFormat is raised when an older program could misread a newer state.
+const stateFormat = 1
+
+// state is the part of the position that seldom changes: what identifies the log, and how far each table has come. It
+// is written with every position, so it is kept small.
+type state struct {
+	Format int `json:"format"`
+	// System, Timeline, Database, Slot and Publication identify the log.
+	System      string `json:"system"`
+	Timeline    int32  `json:"timeline"`
+	Database    string `json:"database"`
+	Slot        string `json:"slot"`
+	Publication string `json:"publication"`
+	// Settings is a hash of what else changes the content of a transaction as the server sends it.
+	Settings string `json:"settings"`
+	// Creating, written before the slot is created, says that a slot without a position is ours.
+	Creating bool `json:"creating,omitempty"`
+	// Cut is the consistent point of the snapshot that is being read, 0 when none is. Its rows have versions
+	// (Cut-1, n), so a position at Cut-1 resumes the stream at Cut.
+	Cut lsn `json:"cut,omitzero"`
+	// Tables are the chosen tables, by name.
+	Tables []*tableState `json:"tables"`
+}
+
+// tableState is how far a table has come.
+type tableState struct {
+	OID  uint32 `json:"oid"`
+	Name string `json:"name"`
+	// Snapshot is the point at which the table's rows were, or are being, read; 0 when none were.
+	Snapshot lsn `json:"snapshot,omitzero"`
+	// Done says that the rows have been read, or need no reading: changes are streamed.
+	Done bool `json:"done,omitempty"`
+	// Again says that rows may have been sent before the snapshot that is still to come, so that it begins with a
+	// truncate.
+	Again bool `json:"again,omitempty"`
+	// Gone is the end of the log when the table was first missed; its changes before that still count.
+	Gone lsn `json:"gone,omitzero"`
+	// Version and Shape are those of the table's last version, so that a restart gives an unchanged table the same.
+	Version uint64 `json:"version,omitempty"`
+	Shape   string `json:"shape,omitempty"`
+}
+
+func parseState(b []byte) (*state, error) {
+	s := &state{}
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, failure.As(failure.Gap, fmt.Errorf("read the position's state: %w", err),
+			"the position was not written by this connector")
+	}
+	if s.Format != stateFormat {
+		return nil, failure.As(failure.Gap, fmt.Errorf("the position has format %d, and this program knows %d", s.Format, stateFormat),
+			"run the version that wrote it, or a later one")
+	}
+	return s, nil
+}
+
+func (s *state) encode() []byte {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // numbers, strings and our own text methods: cannot fail
+	}
+	return b
+}
+
+// table returns the state of the table with this OID, or nil.
+func (s *state) table(oid uint32) *tableState {
+	for _, t := range s.Tables {
+		if t.OID == oid {
+			return t
+		}
+	}
+	return nil
+}
+
+// pending returns the tables whose rows are still to be read.
+func (s *state) pending() []*tableState {
+	return slices.DeleteFunc(slices.Clone(s.Tables), func(t *tableState) bool { return t.Done })
+}
+
+// choose brings the tables in line with those that are chosen now; end is the end of the log. A table under its old name
+// with a new OID is another table, whose rows replace the old one's. A table that exists no more stays until the
+// stream has passed the place where it was missed.
+func (s *state) choose(chosen []relationName, exists func(oid uint32) bool, from, end lsn) {
+	var tables []*tableState
+	for _, c := range chosen {
+		t := s.table(c.oid)
+		if t == nil {
+			t = &tableState{OID: c.oid, Again: s.knows(c.String())}
+		}
+		t.Name, t.Gone = c.String(), 0
+		tables = append(tables, t)
+	}
+	for _, t := range s.Tables {
+		if slices.ContainsFunc(chosen, func(c relationName) bool { return c.oid == t.OID }) || exists(t.OID) || !t.Done {
+			continue
+		}
+		if t.Gone == 0 {
+			t.Gone = end
+		}
+		if from < t.Gone {
+			tables = append(tables, t)
+		}
+	}
+	s.Tables = tables
+}
+
+func (s *state) knows(name string) bool {
+	return slices.ContainsFunc(s.Tables, func(t *tableState) bool { return t.Name == name })
+}
+
+// resumeAt is the place in the log from which a position goes on: transactions that commit at or after it are needed.
+func (s *state) resumeAt(v schemas.Version) lsn {
+	if s.Cut != 0 && lsn(v.High)+1 == s.Cut {
+		return s.Cut
+	}
+	return lsn(v.High)
+}
+
+// version gives t the version under which its shape is known, or a new one that is at least commit. It reports whether
+// the state has changed.
+func (s *state) version(t *schemas.Table, commit uint64) bool {
+	ts := s.table(t.ID)
+	shape := shapeOf(t)
+	if ts.Shape == shape {
+		t.Version = ts.Version
+		return false
+	}
+	// Two shapes within one transaction have the same commit: the second one takes the next number.
+	t.Version = max(ts.Version+1, commit)
+	ts.Version, ts.Shape, ts.Name = t.Version, shape, t.String()
+	return true
+}
+
+// shapeOf is a hash of everything in t but its version.
+func shapeOf(t *schemas.Table) string {
+	u := *t
+	u.Version = 0
+	b, err := json.Marshal(&u)
+	if err != nil {
+		panic(err) // plain strings and numbers: cannot fail
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// sameState reports whether a position carries the state that encode gave.
+func sameState(p source.Position, encoded []byte) bool { return bytes.Equal(p.State, encoded) }
