@@ -1,0 +1,62 @@
+package duckdb
+
+import (
+	"strings"
+
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/warehouse"
+)
+
+// target is a table of the DuckDB file as its catalog has it.
+type target struct {
+	schema, name string
+	columns      []targetColumn
+	// indexed says that a unique index or primary key stands on it; the sink itself makes none.
+	indexed bool
+}
+
+type targetColumn struct {
+	name, columnType string
+	// required says that an insert must give a value: NOT NULL without a default.
+	required bool
+}
+
+// targetName returns the schema and the name of t's table; without a schema it is DuckDB's "main".
+func targetName(t *sink.Table) (schema, name string) {
+	if t.Schema == "" {
+		return "main", t.Name
+	}
+	return t.Schema, t.Name
+}
+
+// quoted is the table's name in a statement.
+func (t *target) quoted() string { return warehouse.QuoteTable(t.schema, t.name) }
+
+// column returns the index of the named column, or -1. DuckDB does not tell upper from lower case.
+func (t *target) column(name string) int {
+	for i := range t.columns {
+		if strings.EqualFold(t.columns[i].name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// describeSQL lists the columns of a table in their order: name, type, whether required.
+func describeSQL(schema, name string) string {
+	return "SELECT column_name, data_type, CASE WHEN NOT is_nullable AND column_default IS NULL THEN 'required' ELSE '' END" +
+		" FROM duckdb_columns() WHERE database_name = current_database() AND " + sameTable(schema, name) +
+		" ORDER BY column_index"
+}
+
+// indexedSQL returns a row when a unique index or a key constraint stands on the table.
+func indexedSQL(schema, name string) string {
+	where := " WHERE database_name = current_database() AND " + sameTable(schema, name)
+	return "SELECT 'constraint' FROM duckdb_constraints()" + where + " AND constraint_type IN ('PRIMARY KEY', 'UNIQUE')" +
+		" UNION ALL SELECT 'index' FROM duckdb_indexes()" + where + " LIMIT 1"
+}
+
+func sameTable(schema, name string) string {
+	return "lower(schema_name) = lower(" + warehouse.QuoteText(schema) + ") AND lower(table_name) = lower(" +
+		warehouse.QuoteText(name) + ")"
+}

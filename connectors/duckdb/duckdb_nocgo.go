@@ -1,0 +1,27 @@
+//go:build !cgo
+
+package duckdb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+)
+
+// Available says whether this binary can open a DuckDB file: DuckDB is a C++ library.
+const Available = false
+
+var errNoCgo = failure.As(failure.Config, errors.New("this binary was built without cgo and has no DuckDB in it"),
+	"build it with CGO_ENABLED=1 and a C++ toolchain")
+
+// SinkConnector is the DuckDB sink. In this binary it can only say that it is not there.
+var SinkConnector = sink.Connector[SinkConfig]{
+	Name:     "duckdb-sink",
+	Section:  "duckdb",
+	Defaults: sinkDefaults,
+	Open: func(context.Context, SinkConfig, sink.Env) (sink.Sink, error) {
+		return nil, errNoCgo
+	},
+}

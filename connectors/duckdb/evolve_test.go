@@ -1,0 +1,226 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+func sqlOf(t testing.TB, s *Sink, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		if _, err := s.session.exec(context.Background(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+func withID(id int32, c schemas.Column) schemas.Column {
+	c.ID = id
+	return c
+}
+
+func withDefault(expr string, c schemas.Column) schemas.Column {
+	c.Default = expr
+	return c
+}
+
+const describeOrders = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'orders' ORDER BY column_index"
+
+func TestTableFollowsItsSource(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "warehouse.duckdb")
+	s := openTest(t, path)
+	defer func() { s.Close() }()
+	id := col("id", kind(schemas.Int32))
+	v1 := tableOf("orders", 1, id, col("total", decimal(8, 2)), col("note", kind(schemas.String)), col("old", kind(schemas.Int32)))
+	mustEvolve(t, s, v1)
+	mustEvolve(t, s, v1)
+	mustWrite(t, s, batch(v1, row(sink.Upsert, num(1), schemas.DecimalValue([]byte{5}, 0), text("n"), num(8)), row(sink.Upsert, num(2), null, null, num(9))))
+	s.Close()
+
+	// After a restart: id and total widened, note renamed, old dropped, four columns added.
+	s = openTest(t, path)
+	v2 := tableOf("orders", 1, col("id", kind(schemas.Int64)), col("total", decimal(12, 3)), col("remark", kind(schemas.String)),
+		withID(5, withDefault("'it''s new'::text", col("status", kind(schemas.String)))), withID(6, withDefault("-1", col("n", kind(schemas.Int16)))),
+		withID(7, withDefault("now()", col("at", schemas.Type{Kind: schemas.TimestampTZ}))), withID(8, withDefault("'{}'::jsonb", col("data", kind(schemas.JSON)))))
+	mustEvolve(t, s, v2)
+	mustEvolve(t, s, v2)
+	wantRows(t, s, describeOrders, "id|BIGINT", "total|DECIMAL(12,3)", "remark|VARCHAR", "old|INTEGER", "status|VARCHAR", "n|SMALLINT", "at|TIMESTAMP WITH TIME ZONE", "data|JSON")
+	mustWrite(t, s, batch(v2, row(sink.Upsert, num(2), null, text("changed"), null, null, null, null), row(sink.Delete, num(3), null, null, null, null, null, null)))
+	wantRows(t, s, "SELECT * FROM shop.orders ORDER BY id", "1|5.000|n|8|it's new|-1||{}", "2||changed|9||||")
+
+	// A new column takes the name of the dropped one; two columns swap their names.
+	v3 := tableOf("orders", 1, col("id", kind(schemas.Int64)), withID(2, col("remark", decimal(12, 3))), withID(3, col("total", kind(schemas.String))), withID(9, col("old", kind(schemas.String))))
+	mustEvolve(t, s, v3)
+	wantRows(t, s, describeOrders, "id|BIGINT", "remark|DECIMAL(12,3)", "total|VARCHAR", "old__dropped_4|INTEGER", "status|VARCHAR", "n|SMALLINT", "at|TIMESTAMP WITH TIME ZONE", "data|JSON", "old|VARCHAR")
+	wantRows(t, s, "SELECT remark, total, old, old__dropped_4 FROM shop.orders ORDER BY id", "5.000|n||8", "|changed||9")
+
+	// The source's table is made again: its columns have new ids, and names are what counts.
+	v4 := tableOf("orders", 1, col("id", kind(schemas.Int64)), col("old", kind(schemas.String)), col("total", kind(schemas.String)))
+	v4.Source = &schemas.Table{ID: 8}
+	mustEvolve(t, s, v4)
+	mustWrite(t, s, batch(v4, row(sink.Upsert, num(1), text("o"), text("t"))))
+	wantRows(t, s, "SELECT id, old, total, remark FROM shop.orders ORDER BY id", "1|o|t|5.000", "2||changed|")
+}
+
+func TestFittingTableOfSomeoneElseIsUsed(t *testing.T) {
+	s := newTest(t)
+	sqlOf(t, s, "CREATE SCHEMA shop", `CREATE TABLE shop.orders (extra INT DEFAULT 7, "ID" BIGINT PRIMARY KEY, amount DECIMAL(20,4), doc VARCHAR, label VARCHAR NOT NULL)`,
+		"INSERT INTO shop.orders VALUES (1, 1, 1, NULL, 'a')")
+	table := tableOf("orders", 1, col("id", kind(schemas.Int32)), col("amount", decimal(10, 2)), col("doc", kind(schemas.JSON)), col("label", kind(schemas.String)))
+	mustEvolve(t, s, table)
+	five := schemas.DecimalValue([]byte{5}, 0)
+	for range 3 {
+		mustWrite(t, s, batch(table, row(sink.Upsert, num(1), five, text("{}"), text("b")), row(sink.Upsert, num(2), five, keepIf(false), text("c"))))
+	}
+	wantRows(t, s, "SELECT * FROM shop.orders ORDER BY id", "1|1|5.0000|{}|b", "7|2|5.0000||c")
+	wantClass(t, s.Write(context.Background(), batch(table, row(sink.Upsert, num(3), five, null, null))), failure.Refused, "shop.orders", "label")
+}
+
+func keepIf(yes bool) schemas.Value {
+	if yes {
+		return keep
+	}
+	return null
+}
+
+func TestConflictNamesTableColumnAndBothTypes(t *testing.T) {
+	for _, c := range []struct {
+		name, column string
+		t            schemas.Type
+		parts        []string
+	}{
+		{"another type", "v DATE", kind(schemas.Int32), []string{`"v"`, "DATE", "int32"}},
+		{"a type that is never made", "v UTINYINT", kind(schemas.Int16), []string{`"v"`, "UTINYINT", "int16"}},
+		{"a number into a text", "v VARCHAR", kind(schemas.Int32), []string{`"v"`, "VARCHAR", "int32"}},
+		{"a column that nobody fills", "v INTEGER, must INTEGER NOT NULL", kind(schemas.Int32), []string{`"must"`, "NOT NULL"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newTest(t)
+			sqlOf(t, s, "CREATE SCHEMA shop", "CREATE TABLE shop.orders (id INTEGER, "+c.column+")")
+			err := s.Evolve(context.Background(), nil, tableOf("orders", 1, col("id", kind(schemas.Int32)), col("v", c.t), col("added", kind(schemas.Bool))))
+			wantClass(t, err, failure.Config, append(c.parts, "shop.orders")...)
+			if got := rowsOf(t, s, describeOrders+" LIMIT 1 OFFSET 2"); len(got) > 0 && strings.HasPrefix(got[0], "added") {
+				t.Errorf("a conflict left a part of the change: %s", got)
+			}
+		})
+	}
+	s := newTest(t)
+	wantClass(t, s.Evolve(context.Background(), nil, tableOf("orders", 1, col("id", kind(schemas.Int32)), col("ID", kind(schemas.Int32)))), failure.Config, `"ID"`, "case")
+}
+
+// TestStatements shows every statement that a table causes.
+func TestStatements(t *testing.T) {
+	table := tableOf(`or"ders`, 2, col("id", kind(schemas.Int64)), schemas.Column{Name: "part", Type: kind(schemas.String), Nullable: true},
+		col("total", decimal(10, 2)), col("any", decimal(0, 0)), col("at", schemas.Type{Kind: schemas.TimestampTZ}), col("doc", kind(schemas.JSON)),
+		col("tags", arrayOf(kind(schemas.String))), col("every", kind(schemas.Interval)))
+	var got []string
+	add := func(statements ...string) { got = append(got, statements...) }
+	create, err := createTable(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("-- create", create)
+	have := &target{schema: "shop", name: `or"ders`}
+	for i := range table.Columns {
+		columnType, _ := columnType(table.Columns[i].Type)
+		have.columns = append(have.columns, targetColumn{name: table.Columns[i].Name, columnType: columnType})
+	}
+	known := names{1: "id", 2: "part", 3: "total", 4: "any", 5: "at", 6: "doc", 7: "tags", 8: "every"}
+	changed := tableOf(`or"ders`, 1, col("id", kind(schemas.Int64)), col("piece", kind(schemas.String)), col("any", decimal(14, 4)), col("total", decimal(0, 0)),
+		withID(9, withDefault("0.5", col("at", kind(schemas.Float64)))))
+	statements, _, err := planChanges(have, known, changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("-- change")
+	add(statements...)
+	m, err := newMerge(table, have)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("-- stage", m.createStage(), "-- with key", m.truncate(), m.deleteStaged(), m.insertStaged(), m.missingPartial(), m.mergeStaged([]uint64{1<<2 | 1<<5}))
+	m.table = tableOf(`or"ders`, 0, table.Columns...)
+	add("-- without key", m.createNet(), m.missingRow(), m.deleteNet(), m.insertNet())
+	golden(t, "statements.sql", strings.Join(got, "\n\n")+"\n")
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestLiteralDefaults(t *testing.T) {
+	for _, c := range []struct {
+		expr, want string
+		ok         bool
+	}{
+		{"5", "5", true},
+		{"'-5'::integer", "-5", true},
+		{"(-5)", "-5", true},
+		{"0.50", "0.50", true},
+		{"'it''s'::character varying", "it's", true},
+		{"'a'::shop.status", "a", true},
+		{"true", "true", true},
+		{"", "", false},
+		{"now()", "", false},
+		{"NULL::character varying", "", false},
+		{"nextval('s'::regclass)", "", false},
+		{"('a'::text || 'b'::text)", "", false},
+		{"'a'::text || 'b'", "", false},
+		{"1 + 1", "", false},
+		{"'unclosed", "", false},
+	} {
+		if got, ok := literal(c.expr); ok != c.ok || ok && got != c.want {
+			t.Errorf("literal(%q) = %q, %v; want %q, %v", c.expr, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestWrongConfigNamesItsKey(t *testing.T) {
+	err := SinkConfig{Threads: -1}.Validate()
+	for _, part := range []string{"path:", "schema:", "threads:"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not name %s", err, part)
+		}
+	}
+	cfg := sinkDefaults
+	cfg.Path = filepath.Join(t.TempDir(), "missing", "file")
+	_, err = openSink(context.Background(), cfg, sink.Env{})
+	wantClass(t, err, failure.Config, "path", "missing")
+	cfg.Path = filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(cfg.Path, []byte(strings.Repeat("no database", 9999)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = openSink(context.Background(), cfg, sink.Env{})
+	wantClass(t, err, failure.Config, cfg.Path)
+	cfg.Path = filepath.Join(t.TempDir(), "file")
+	cfg.MemoryLimit = "much"
+	_, err = openSink(context.Background(), cfg, sink.Env{})
+	wantClass(t, err, failure.Config, "memory")
+}

@@ -1,0 +1,241 @@
+package duckdb
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/warehouse"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// names remembers which column of the target holds which column of the source: column id to name. It is what tells a
+// rename from a drop and an add, also after a restart.
+type names map[int32]string
+
+// createTable returns the statement that makes t's table.
+func createTable(t *sink.Table) (string, error) {
+	if len(t.Columns) == 0 {
+		return "", failure.As(failure.Config, fmt.Errorf("table %s has no columns", t), "leave it out")
+	}
+	if err := checkNames(t); err != nil {
+		return "", err
+	}
+	schema, name := targetName(t)
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE %s (", warehouse.QuoteTable(schema, name))
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		columnType, err := columnType(c.Type)
+		if err != nil {
+			return "", conflict(t, c.Name, err.Error())
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "\n  %s %s", warehouse.QuoteName(c.Name), columnType)
+	}
+	b.WriteString("\n)")
+	return b.String(), nil
+}
+
+// planChanges returns the statements that make the existing table have ready for rows of t, in order, and the names
+// afterwards. known are the names of the last time; nil for a table that another made.
+//
+// A column that the source dropped stays, with its values. When its name is wanted again by another column it is set
+// aside under a name of ours, so that its old values are not taken for the new column's.
+func planChanges(have *target, known names, t *sink.Table) ([]string, names, error) {
+	if err := checkNames(t); err != nil {
+		return nil, nil, err
+	}
+	p := planner{table: t, now: &target{schema: have.schema, name: have.name}, names: names{}}
+	p.now.columns = append(p.now.columns, have.columns...)
+	for id, name := range known {
+		if p.now.column(name) >= 0 {
+			p.names[id] = name
+		}
+	}
+	p.setAside()
+	p.rename()
+	for i := range t.Columns {
+		if err := p.fitColumn(&t.Columns[i]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return p.statements, p.names, p.checkOthers()
+}
+
+type planner struct {
+	table      *sink.Table
+	now        *target // the table after the statements so far
+	names      names
+	statements []string
+}
+
+func (p *planner) alter(format string, args ...any) {
+	p.statements = append(p.statements, "ALTER TABLE "+p.now.quoted()+" "+fmt.Sprintf(format, args...))
+}
+
+func (p *planner) renameColumn(id int32, to string) {
+	from := p.names[id]
+	p.alter("RENAME COLUMN %s TO %s", warehouse.QuoteName(from), warehouse.QuoteName(to))
+	p.now.columns[p.now.column(from)].name = to
+	p.names[id] = to
+}
+
+// setAside frees the names that a column of the table wants and another column has.
+func (p *planner) setAside() {
+	wanted := map[string]int32{}
+	id := map[int32]bool{}
+	for i := range p.table.Columns {
+		c := &p.table.Columns[i]
+		wanted[strings.ToLower(c.Name)] = c.ID
+		id[c.ID] = true
+	}
+	for _, owner := range sortedIDs(p.names) {
+		by, ok := wanted[strings.ToLower(p.names[owner])]
+		if !ok || by == owner || by == 0 {
+			continue
+		}
+		suffix := "dropped"
+		if id[owner] {
+			suffix = "moving" // it gets its own new name in rename
+		}
+		p.renameColumn(owner, fmt.Sprintf("%s__%s_%d", p.names[owner], suffix, owner))
+	}
+}
+
+// rename gives the columns that were renamed at the source their new names.
+func (p *planner) rename() {
+	for i := range p.table.Columns {
+		c := &p.table.Columns[i]
+		// A column of that name that is not ours is used as it is; the old one stays beside it.
+		if old, ok := p.names[c.ID]; ok && old != c.Name && (strings.EqualFold(old, c.Name) || p.now.column(c.Name) < 0) {
+			p.renameColumn(c.ID, c.Name)
+		}
+	}
+}
+
+// fitColumn adds the column or makes it wide enough.
+func (p *planner) fitColumn(c *schemas.Column) error {
+	wants, err := columnType(c.Type)
+	if err != nil {
+		return conflict(p.table, c.Name, err.Error())
+	}
+	if c.ID != 0 { // a source without column ids: names are all there is
+		p.names[c.ID] = c.Name
+	}
+	at := p.now.column(c.Name)
+	if at < 0 {
+		p.addColumn(c, wants)
+		return nil
+	}
+	have := &p.now.columns[at]
+	widened, ok := fit(have.columnType, c.Type)
+	if !ok {
+		return conflict(p.table, c.Name, fmt.Sprintf("is %s in the target, and the source's %s (%s) does not fit into it",
+			have.columnType, c.SourceType, c.Type))
+	}
+	if widened != "" {
+		p.alter("ALTER COLUMN %s SET DATA TYPE %s", warehouse.QuoteName(have.name), widened)
+		have.columnType = widened
+	}
+	return nil
+}
+
+// addColumn adds a column. The rows that are there get the source's default, as they did at the source when the column
+// was added there with one; later rows bring their own values, so that the default goes again.
+func (p *planner) addColumn(c *schemas.Column, columnType string) {
+	p.now.columns = append(p.now.columns, targetColumn{name: c.Name, columnType: columnType})
+	name := warehouse.QuoteName(c.Name)
+	value, ok := literal(c.Default)
+	if !ok || strings.HasSuffix(columnType, "[]") || columnType == "BLOB" || columnType == "INTERVAL" {
+		p.alter("ADD COLUMN %s %s", name, columnType)
+		return
+	}
+	p.alter("ADD COLUMN %s %s DEFAULT CAST(%s AS %s)", name, columnType, warehouse.QuoteText(value), columnType)
+	p.alter("ALTER COLUMN %s DROP DEFAULT", name)
+}
+
+// checkOthers refuses columns that no row of ours could fill.
+func (p *planner) checkOthers() error {
+	for i := range p.now.columns {
+		c := &p.now.columns[i]
+		ours := slices.ContainsFunc(p.table.Columns, func(o schemas.Column) bool { return strings.EqualFold(o.Name, c.name) })
+		if c.required && !ours {
+			return conflict(p.table, c.name, "is NOT NULL without a default in the target, and the source has no such column")
+		}
+	}
+	return nil
+}
+
+// checkNames refuses names that DuckDB does not tell apart.
+func checkNames(t *sink.Table) error {
+	seen := map[string]bool{}
+	for i := range t.Columns {
+		name := strings.ToLower(t.Columns[i].Name)
+		if seen[name] {
+			return conflict(t, t.Columns[i].Name, "differs from another column only in upper and lower case, which DuckDB does not tell apart")
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func conflict(t *sink.Table, column, why string) error {
+	return failure.As(failure.Config, fmt.Errorf("table %s: column %q %s", t, column, why),
+		"change the column in the target, or let the table go to another name")
+}
+
+// literal returns the text of a default that is a plain constant: a number, true, false or a quoted text, with or
+// without a cast behind it. Anything else (a function, an expression, NULL) is no constant.
+func literal(expr string) (string, bool) {
+	value, cast := expr, ""
+	if strings.HasPrefix(expr, "'") {
+		end := closingQuote(expr)
+		if end < 0 {
+			return "", false
+		}
+		value, cast = strings.ReplaceAll(expr[1:end], "''", "'"), expr[end+1:]
+	} else {
+		value, cast, _ = strings.Cut(expr, "::")
+		if cast != "" {
+			cast = "::" + cast
+		}
+		value = strings.TrimSuffix(strings.TrimPrefix(value, "("), ")")
+		if value != "true" && value != "false" && !isNumber(value) {
+			return "", false
+		}
+	}
+	// A cast is a type's name with modifiers: no operator and no call with arguments in quotes.
+	if cast != "" && (!strings.HasPrefix(cast, "::") || strings.ContainsAny(cast, "'+-*/|")) {
+		return "", false
+	}
+	return value, true
+}
+
+// closingQuote returns the index of the quote that ends the text that s begins with, or -1.
+func closingQuote(s string) int {
+	for i := 1; i < len(s); i++ {
+		if s[i] != '\'' {
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == '\'' {
+			i++
+			continue
+		}
+		return i
+	}
+	return -1
+}
+
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	return s != "" && strings.Trim(s, "0123456789.") == "" && s != "."
+}
+
+// sortedIDs returns the ids in ascending order.
+func sortedIDs(n names) []int32 { return slices.Sorted(maps.Keys(n)) }
