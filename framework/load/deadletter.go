@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -30,6 +31,9 @@ const (
 // maxDeadLetter is the largest record that the dead letter topic takes: more than any topic read is likely to hold,
 // with room for the headers.
 const maxDeadLetter = 64 << 20
+
+// deadLetterTimeout bounds one try to send a dead letter.
+const deadLetterTimeout = 10 * time.Second
 
 // buryUnreadable sends the records that could not be decoded to the dead letters and returns the other events.
 func (w *writer) buryUnreadable(soft, hard context.Context, events []event) ([]event, error) {
@@ -96,27 +100,30 @@ func (w *writer) deadLetter(r *kgo.Record, stage string, cause error) *kgo.Recor
 }
 
 func (w *writer) sendDeadLetter(ctx context.Context, letter *kgo.Record) error {
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
-	err := w.client.ProduceSync(ctx, letter).FirstErr()
-	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return err
-	}
-	if err := w.makeDeadLetterTopic(ctx); err != nil {
-		return err
+	if !w.deadLetterTopic {
+		if err := w.makeDeadLetterTopic(ctx); err != nil {
+			return err
+		}
+		w.deadLetterTopic = true
 	}
 	return w.client.ProduceSync(ctx, letter).FirstErr()
 }
 
-// makeDeadLetterTopic creates the topic with its settings; nothing relies on the brokers to make it.
+// makeDeadLetterTopic creates the topic with its settings unless it is there; nothing relies on the brokers to make it.
 func (w *writer) makeDeadLetterTopic(ctx context.Context) error {
+	admin, name := kadm.NewClient(w.client), w.opts.deadLetterTopic()
+	topics, err := admin.ListTopics(ctx, name)
+	if err == nil && topics.Has(name) {
+		return nil
+	}
 	replication := w.opts.DeadLetters.Replication
 	if replication == 0 {
 		replication = -1
 	}
 	limit := strconv.Itoa(maxDeadLetter)
-	name := w.opts.deadLetterTopic()
-	_, err := kadm.NewClient(w.client).CreateTopic(ctx, 1, replication, map[string]*string{"max.message.bytes": &limit}, name)
+	_, err = admin.CreateTopic(ctx, 1, replication, map[string]*string{"max.message.bytes": &limit}, name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}

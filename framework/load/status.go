@@ -118,18 +118,11 @@ func (s *stats) retrying(err error) {
 	s.setState(Retrying)
 }
 
-// wrote counts one Write.
-func (s *stats) wrote(took time.Duration, rows int, err error) {
-	s.metrics.writeSeconds.Observe(took.Seconds())
-	if err == nil {
-		s.rows.Add(int64(rows))
-		s.batches.Add(1)
-		s.metrics.rows.Add(float64(rows))
-	}
-}
-
-// durable notes that events are in the target.
-func (s *stats) durable(events []event, now time.Time) {
+// durable notes that events are in the target, as so many rows.
+func (s *stats) durable(events []event, rows int, now time.Time) {
+	s.rows.Add(int64(rows))
+	s.batches.Add(1)
+	s.metrics.rows.Add(float64(rows))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = Running

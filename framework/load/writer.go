@@ -22,6 +22,8 @@ type writer struct {
 	known map[string]*sink.Table
 	in    <-chan *batch
 	free  chan<- *batch
+	// deadLetterTopic says that the topic is known to exist.
+	deadLetterTopic bool
 	// held is a batch received early, to be written next.
 	held *batch
 }
@@ -219,9 +221,9 @@ func (w *writer) write(soft, hard context.Context, events []event, ends []end) e
 		if len(ends) == 0 {
 			return nil
 		}
-		err := w.try(hard, events, ends)
+		rows, err := w.try(hard, events, ends)
 		if err == nil {
-			w.written(events, ends)
+			w.written(events, ends, rows)
 			return nil
 		}
 		if errors.Is(err, errHandedOver) {
@@ -250,17 +252,17 @@ func (w *writer) write(soft, hard context.Context, events []event, ends []end) e
 			return err
 		}
 		if landed {
-			w.written(events, ends)
+			w.written(events, ends, rows)
 			return nil
 		}
 	}
 }
 
-// try folds the events and hands them to the sink once.
-func (w *writer) try(ctx context.Context, events []event, ends []end) error {
+// try folds the events and hands them to the sink once. It returns how many rows they come to.
+func (w *writer) try(ctx context.Context, events []event, ends []end) (rows int, err error) {
 	b, err := w.fold.fold(events)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, e := range ends {
 		b.Moves = append(b.Moves, sink.Move{Entry: e.part.entry, To: e.next, Applied: later(e.part.entry.Applied, e.applied)})
@@ -268,19 +270,19 @@ func (w *writer) try(ctx context.Context, events []event, ends []end) error {
 	crash.Point("load.before-write")
 	began := time.Now()
 	err = w.target.write(ctx, b, ends)
-	w.stats.wrote(time.Since(began), b.Rows(), err)
+	w.metrics.writeSeconds.Observe(time.Since(began).Seconds())
 	crash.Point("load.after-write")
-	return err
+	return b.Rows(), err
 }
 
 // written notes what is durable now.
-func (w *writer) written(events []event, ends []end) {
+func (w *writer) written(events []event, ends []end, rows int) {
 	for _, e := range ends {
 		e.part.entry.Next = e.next
 		e.part.entry.Applied = later(e.part.entry.Applied, e.applied)
 		e.part.written.Store(e.next)
 	}
-	w.stats.durable(events, time.Now())
+	w.stats.durable(events, rows, time.Now())
 	select {
 	case w.uncommitted <- struct{}{}:
 	default: // the commit loop has not begun with the last word yet, and will see this too

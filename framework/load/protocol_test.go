@@ -1,0 +1,680 @@
+package load
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+var errLost = errors.New("connection lost while committing")
+
+func TestACommitWhoseReplyWasLostIsNotAppliedTwice(t *testing.T) {
+	for _, landed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("landed=%t", landed), func(t *testing.T) {
+			w := newWorld(t, ordersTopic)
+			// Without a key a second application would show.
+			f := w.feed(keyless(900)).describe()
+			w.db.setFault(func(n int, _ *sink.Batch, apply func() error) error {
+				if n > 2 {
+					return apply()
+				}
+				if landed {
+					if err := apply(); err != nil {
+						return err
+					}
+				}
+				return errLost
+			})
+			l := w.start()
+			f.send(insert(1, "a", "x"), insert(1, "a", "x"))
+			line := `{"big":"x","id":"1","note":"a"}`
+			w.holds("public.orders", line, line)
+			f.send(insert(2, "b", "y"))
+			w.holds("public.orders", line, line, `{"big":"y","id":"2","note":"b"}`)
+			if st := l.Status(); st.Retries == 0 || !strings.Contains(st.LastError, errLost.Error()) {
+				t.Errorf("the trouble is not visible: %+v", st)
+			}
+			eventually(t, func() string {
+				if st := l.Status(); st.State != Running || !st.Ready || st.Rows != 3 {
+					return fmt.Sprintf("after the trouble: %+v", st)
+				}
+				return ""
+			})
+		})
+	}
+}
+
+// keyless is orders without a key and with whole old rows.
+func keyless(version uint64) *schemas.Table {
+	t := orders(version)
+	t.Columns[0].Key, t.Identity = 0, schemas.IdentityFull
+	return t
+}
+
+func TestRestartGoesOnWhereTheLedgerStands(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(keyless(900)).describe()
+	f.send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", `{"big":"x","id":"1","note":"a"}`)
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	f.send(insert(2, "b", "y"))
+	// The group knows less than the ledger: as after a crash between the target's commit and the group's.
+	w.setGroupOffset(0, 0, mark)
+	w.start()
+	w.holds("public.orders", `{"big":"x","id":"1","note":"a"}`, `{"big":"y","id":"2","note":"b"}`)
+}
+
+// setGroupOffset commits an offset as another client does.
+func (w *world) setGroupOffset(partition int32, offset int64, metadata string) {
+	w.t.Helper()
+	admin := kadm.NewClient(w.client)
+	eventually(w.t, func() string {
+		var offsets kadm.Offsets
+		offsets.Add(kadm.Offset{Topic: ordersTopic, Partition: partition, At: offset, LeaderEpoch: -1, Metadata: metadata})
+		if err := admin.CommitAllOffsets(context.Background(), "syncline.warehouse", offsets); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+func TestAnOperatorsResetIsObeyedOnce(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(keyless(900)).describe()
+	f.send(insert(1, "a", "x"))
+	f.send(insert(2, "b", "y"))
+	a, b := `{"big":"x","id":"1","note":"a"}`, `{"big":"y","id":"2","note":"b"}`
+	l := w.start()
+	w.holds("public.orders", a, b)
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.setGroupOffset(0, 2, "") // the second transaction again: what was asked for
+	l = w.start()
+	w.holds("public.orders", a, b, b)
+	// A crash before the group hears of anything written since must not repeat it once more.
+	w.setFaultOnGroup(t, l)
+	w.start()
+	f.send(insert(3, "c", "z"))
+	w.holds("public.orders", a, b, b, `{"big":"z","id":"3","note":"c"}`)
+}
+
+// setFaultOnGroup stops l and puts the group's offset back to what it was right after the reset was adopted.
+func (w *world) setFaultOnGroup(t *testing.T, l *running) {
+	t.Helper()
+	offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), "syncline.warehouse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := offsets.Lookup(ordersTopic, 0); o.Metadata != mark {
+		t.Errorf("the reset was not adopted: metadata %q", o.Metadata)
+	}
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.setGroupOffset(0, 2, mark)
+}
+
+func TestAVanishedLedgerStops(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.db.ledger = map[topicPartition]sink.Entry{}
+	err := w.start().fails(20 * time.Second)
+	if !errors.Is(err, errVanished) || failure.Classify(err) != failure.Gap {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestATopicMadeAgainStops(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	e := w.db.entry(ordersTopic, 0)
+	e.TopicID[0] ^= 1
+	w.db.ledger[topicPartition{ordersTopic, 0}] = e
+	err := w.start().fails(20 * time.Second)
+	if !errors.Is(err, errOtherTopic) || failure.Classify(err) != failure.Gap {
+		t.Fatalf("got %v", err)
+	}
+	// The way out that the message names.
+	w.setGroupOffset(0, 0, "")
+	w.start()
+	f.send(insert(2, "b", "y"))
+	w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=y")
+	if w.db.entry(ordersTopic, 0).TopicID == e.TopicID {
+		t.Error("the ledger keeps the old topic's id")
+	}
+}
+
+func TestRecordsRemovedBeforeTheyWereReadStop(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		f.send(insert(2+i, "b", "y"))
+	}
+	if err := w.cluster.DeleteRecords(ordersTopic, 0, 6); err != nil {
+		t.Fatal(err)
+	}
+	err := w.start().fails(20 * time.Second)
+	if failure.Classify(err) != failure.Gap || !strings.Contains(err.Error(), ordersTopic) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestARefusedRowBecomesADeadLetterAndNothingElse(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	w.db.refuse = func(_ *sink.Table, row map[string]string) error {
+		if strings.HasPrefix(row["note"], "bad") {
+			return errors.New("value out of range")
+		}
+		return nil
+	}
+	var changes []schemas.Change
+	var want []string
+	for i := range 50 {
+		note := "good"
+		if i == 17 || i == 33 {
+			note = "bad" + strconv.Itoa(i)
+		} else {
+			want = append(want, fmt.Sprintf("id=%d note=good big=x", i))
+		}
+		changes = append(changes, insert(i, note, "x"))
+	}
+	slices.Sort(want)
+	records := f.records(changes...)
+	w.commit(kgo.TryCommit, records...)
+	l := w.start()
+	w.holds("public.orders", want...)
+	letters := w.deadLetters(2)
+	r := letters[0]
+	got := []string{
+		headerOf(r, "__connect.errors.topic"), headerOf(r, "__connect.errors.partition"), headerOf(r, "__connect.errors.offset"),
+		headerOf(r, "__connect.errors.connector.name"), headerOf(r, "__connect.errors.stage"), headerOf(r, "__connect.errors.exception.message"),
+	}
+	if diff := cmp.Diff([]string{ordersTopic, "0", "17", "warehouse", "TASK_PUT", "value out of range"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if string(r.Key) != string(records[17].Key) || string(r.Value) != string(records[17].Value) {
+		t.Error("key or value of the dead letter was touched")
+	}
+	if n := l.Status().DeadLetters; n != 2 {
+		t.Errorf("status counts %d dead letters", n)
+	}
+	if d := w.db.entry(ordersTopic, 0); d.Next != 51 {
+		eventually(t, func() string {
+			if d := w.db.entry(ordersTopic, 0); d.Next < 50 {
+				return fmt.Sprintf("ledger stays at %d", d.Next)
+			}
+			return ""
+		})
+	}
+}
+
+func TestTheLedgerWaitsForTheDeadLetterTopic(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	// The topic exists and takes no record of this size.
+	if err := w.cluster.CreateTopic("warehouse.dlq", 1, map[string]string{"max.message.bytes": "100"}); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "a", "x"))
+	w.commit(kgo.TryCommit, &kgo.Record{Topic: ordersTopic, Key: []byte("k"), Value: []byte(strings.Repeat("no avro ", 100))})
+	f.send(insert(2, "b", "y"))
+	l := w.start()
+	eventually(t, func() string {
+		if st := l.Status(); st.Ready || st.Retries < 2 || !strings.Contains(st.LastError, "dead letter for "+ordersTopic+" partition 0 offset 2") {
+			return fmt.Sprintf("not visible: %+v", st)
+		}
+		return ""
+	})
+	if e := w.db.entry(ordersTopic, 0); e.Next > 2 {
+		t.Errorf("the ledger passed the record: %d", e.Next)
+	}
+	limit := "1000000"
+	if _, err := kadm.NewClient(w.client).AlterTopicConfigs(context.Background(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, "warehouse.dlq"); err != nil {
+		t.Fatal(err)
+	}
+	w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=y")
+	w.deadLetters(1)
+}
+
+func TestUnreadableRecordsBecomeDeadLetters(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	good := f.records(insert(1, "a", "x"), insert(2, "b", "y"), insert(3, "c", "z"))
+	truncated := *good[1]
+	truncated.Value = truncated.Value[:len(truncated.Value)-3]
+	foreign := &kgo.Record{Topic: ordersTopic, Value: []byte("no avro")}
+	other := w.feed(&schemas.Table{System: "postgresql", Database: "shop", Schema: "public", Name: "products", Version: 900, Columns: orders(900).Columns})
+	wrong := other.records(insert(7, "p", "q"))[0]
+	wrong.Topic = ordersTopic
+	w.commit(kgo.TryCommit, good[0], foreign, &truncated, wrong, good[2])
+	w.start()
+	// The record of another table's schema has a later version than the last good one: left out as a repeat.
+	letters := w.deadLetters(3)
+	for i, want := range []string{"wire format", "byte", "not made for topic"} {
+		if got := headerOf(letters[i], headerMessage); !strings.Contains(got, want) || headerOf(letters[i], headerStage) != "VALUE_CONVERTER" {
+			t.Errorf("letter %d: %s %s", i, headerOf(letters[i], headerStage), got)
+		}
+	}
+	f.send(insert(4, "d", "z"))
+	w.holds("public.orders", "id=1 note=a big=x", "id=4 note=d big=z")
+}
+
+func TestDeadLettersSwitchedOffStopAtTheRecord(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	w.commit(kgo.TryCommit, &kgo.Record{Topic: ordersTopic, Value: []byte("no avro")})
+	err := w.start(func(o *Options) { o.DeadLetters.Stop = true }).fails(20 * time.Second)
+	if failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), ordersTopic+" partition 0 offset 0") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAnUnknownSchemaIDIsAskedForAgain(t *testing.T) {
+	w := newWorld(t, ordersTopic, "shop.public.other")
+	f := w.feed(orders(900)).describe()
+	o := w.feed(&schemas.Table{System: "postgresql", Database: "shop", Schema: "public", Name: "other", Version: 900, Columns: orders(900).Columns}).describe()
+	w.registry.hide(f.valueID, true)
+	l := w.start()
+	f.send(insert(1, "a", "x"))
+	o.send(insert(5, "o", "p"))
+	w.holds("public.other", "id=5 note=o big=p") // others go on
+	eventually(t, func() string {
+		st := l.Status()
+		if st.Ready || st.State != Retrying {
+			return "waiting for the registry is not visible"
+		}
+		for _, p := range st.Partitions {
+			if p.Topic == ordersTopic && strings.Contains(p.Waits, "schema") {
+				return ""
+			}
+		}
+		return "the partition does not say what it waits for"
+	})
+	w.registry.hide(f.valueID, false)
+	w.holds("public.orders", "id=1 note=a big=x")
+	o.send(insert(6, "o", "p"))
+	f.send(insert(2, "b", "x"))
+	w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=x")
+	if l.Status().DeadLetters != 0 {
+		t.Error("a lagging registry made dead letters")
+	}
+}
+
+func TestATableThatIsDescribedLateIsWaitedFor(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900))
+	l := w.start()
+	f.send(insert(1, "a", "x"))
+	eventually(t, func() string {
+		if st := l.Status(); st.Ready {
+			return "not waiting"
+		}
+		return ""
+	})
+	f.describe()
+	w.holds("public.orders", "id=1 note=a big=x")
+}
+
+func TestLagReachesZeroOverAbortedTransactions(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+	w.commit(kgo.TryAbort, f.records(insert(2, "never", "x"), insert(3, "never", "x"))...)
+	eventually(t, func() string {
+		if e := w.db.entry(ordersTopic, 0); e.Next != 5 {
+			return fmt.Sprintf("the ledger stands at %d, want 5", e.Next)
+		}
+		if st := l.Status(); st.Lag != 0 || st.Partitions[0].End != 5 {
+			return fmt.Sprintf("lag %d", st.Lag)
+		}
+		return ""
+	})
+	eventually(t, func() string {
+		offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), "syncline.warehouse")
+		if o, _ := offsets.Lookup(ordersTopic, 0); err != nil || o.At != 5 || o.Metadata != mark {
+			return fmt.Sprintf("group offset %d %q %v", o.At, o.Metadata, err)
+		}
+		return ""
+	})
+	w.holds("public.orders", "id=1 note=a big=x")
+}
+
+func TestRepeatsAreLeftOut(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(keyless(900)).describe()
+	records := f.records(insert(1, "a", "x"), insert(2, "b", "y"))
+	w.commit(kgo.TryCommit, records...)
+	l := w.start()
+	a, b := `{"big":"x","id":"1","note":"a"}`, `{"big":"y","id":"2","note":"b"}`
+	w.holds("public.orders", a, b)
+	again := func() {
+		for _, r := range records {
+			c := kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers}
+			w.commit(kgo.TryCommit, &c)
+		}
+	}
+	again()
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	l = w.start()
+	f.send(insert(3, "c", "z"))
+	w.holds("public.orders", a, b, `{"big":"z","id":"3","note":"c"}`)
+	if l.Status().Repeats == 0 {
+		t.Error("repeats are not counted")
+	}
+}
+
+func TestARenamedColumnKeepsItsValues(t *testing.T) {
+	renamed := orders(2000)
+	renamed.Columns[1].Name = "remark"
+	renamed.Columns = append(renamed.Columns, schemas.Column{ID: 4, Name: "extra", Type: schemas.Type{Kind: schemas.Int32}, SourceType: "integer", Nullable: true})
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart=%t", restart), func(t *testing.T) {
+			w := newWorld(t, ordersTopic)
+			old := w.feed(orders(900)).describe()
+			old.send(insert(1, "a", "x"), insert(2, "b", "y"))
+			l := w.start()
+			w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=y")
+			if restart {
+				if err := l.stop(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := w.feed(renamed)
+			w.lsn = 2000
+			records := append(old.records(update(1, "late", "x")), f.records(update(2, "c", "unchanged", 5))...)
+			f.describe()
+			w.commit(kgo.TryCommit, records...)
+			if restart {
+				w.start()
+			}
+			w.holds("public.orders", "id=1 remark=late big=x extra=", "id=2 remark=c big=y extra=5")
+			// A record of the older version that comes late is mapped onto the newer.
+			old.send(update(1, "later", "z"))
+			w.holds("public.orders", "id=1 remark=later big=z extra=NULL", "id=2 remark=c big=y extra=5")
+			if got := w.db.evolved[len(w.db.evolved)-1]; got != "public.orders: id,note,big -> id,remark,big,extra" {
+				t.Errorf("last evolution: %s", got)
+			}
+		})
+	}
+}
+
+func TestAForeignTopicNeedsNoHeaders(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900))
+	f.foreign = true
+	f.send(insert(1, "a", "x"), insert(2, "b", "y"), update(1, "c", "x"), remove(2, nil, nil))
+	w.start()
+	w.holds("public.orders", "id=1 note=c big=x")
+	wider := orders(901)
+	wider.Columns = append(wider.Columns, schemas.Column{ID: 4, Name: "extra", Type: schemas.Type{Kind: schemas.Int32}, SourceType: "integer", Nullable: true})
+	f = w.feed(wider)
+	f.foreign = true
+	f.send(insert(3, "d", "z", 9))
+	w.holds("public.orders", "id=1 note=c big=x extra=", "id=3 note=d big=z extra=9")
+}
+
+func TestPartitionsAreHandedOverWithoutLossOrRepeat(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 4, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(keyless(900)).describe()
+	w.db.setFault(func(_ int, _ *sink.Batch, apply func() error) error {
+		time.Sleep(2 * time.Millisecond)
+		return apply()
+	})
+	first := w.start(func(o *Options) { o.Batch.Rows = 7 })
+	var want []string
+	send := func(rounds int) {
+		for range rounds {
+			for p := range int32(4) {
+				f.partition = p
+				n := len(want)
+				f.send(insert(n, "a", "x"))
+				want = append(want, fmt.Sprintf(`{"big":"x","id":"%d","note":"a"}`, n))
+			}
+		}
+	}
+	send(20)
+	second := w.start(func(o *Options) { o.Batch.Rows = 5 })
+	eventually(t, func() string {
+		if len(second.Status().Partitions) != 2 || len(first.Status().Partitions) != 2 {
+			return "the partitions are not shared"
+		}
+		return ""
+	})
+	send(20)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	send(20)
+	slices.Sort(want)
+	w.holds("public.orders", want...)
+}
+
+func TestAFencedMemberDropsWhatItHasAndBeginsAgain(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(keyless(900)).describe()
+	f.send(insert(1, "a", "x"))
+	w.start()
+	a := `{"big":"x","id":"1","note":"a"}`
+	w.holds("public.orders", a)
+	// Another member claims, writes what comes next, and dies.
+	w.db.mu.Lock()
+	tp := topicPartition{ordersTopic, 0}
+	e := w.db.ledger[tp]
+	e.Fence += 10
+	e.Next = 3
+	w.db.ledger[tp] = e
+	w.db.mu.Unlock()
+	f.send(insert(2, "b", "y")) // offset 2, which the other member has written
+	f.send(insert(3, "c", "z"))
+	w.holds("public.orders", a, `{"big":"z","id":"3","note":"c"}`)
+}
+
+func TestATruncateWaitsForAllPartitions(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(orders(900)).describe()
+	f.partitions = 2
+	on := func(p int32, changes ...schemas.Change) []*kgo.Record {
+		f.partition = p
+		return f.records(changes...)
+	}
+	before0, before1 := on(0, insert(1, "old", "x")), on(1, insert(2, "old", "x"))
+	gone := f.records(truncate())
+	after0, after1 := on(0, insert(3, "new", "x")), on(1, insert(4, "new", "x"))
+	l := w.start()
+	// Partition 0 comes to the truncate and beyond it while partition 1 has not brought its old row yet.
+	w.commit(kgo.TryCommit, slices.Concat(before0, gone[:1], after0)...)
+	w.holds("public.orders", "id=1 note=old big=x")
+	time.Sleep(50 * time.Millisecond)
+	w.commit(kgo.TryCommit, slices.Concat(before1, gone[1:], after1)...)
+	w.holds("public.orders", "id=3 note=new big=x", "id=4 note=new big=x")
+	f.send(insert(5, "more", "x"))
+	w.holds("public.orders", "id=3 note=new big=x", "id=4 note=new big=x", "id=5 note=more big=x")
+	if st := l.Status(); !st.Ready {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestConflictsWaitForTheRowsThatFreeThem(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "taken", "x"))
+	w.start()
+	w.holds("public.orders", "id=1 note=taken big=x")
+	unique := func(_ int, _ *sink.Batch, apply func() error) error {
+		before, ledger := w.db.tables["public.orders"].clone(), map[topicPartition]sink.Entry{}
+		for k, v := range w.db.ledger {
+			ledger[k] = v
+		}
+		if err := apply(); err != nil {
+			return err
+		}
+		notes := map[string]bool{}
+		for _, row := range w.db.tables["public.orders"].rows {
+			if notes[row["note"]] {
+				w.db.tables["public.orders"], w.db.ledger = before, ledger
+				return failure.As(failure.Conflict, errors.New("note is not unique"), "")
+			}
+			notes[row["note"]] = true
+		}
+		return nil
+	}
+	w.db.setFault(unique)
+	f.partition = 1
+	f.send(insert(2, "taken", "y"))
+	time.Sleep(100 * time.Millisecond)
+	f.partition = 0
+	f.send(update(1, "free", "x"))
+	w.holds("public.orders", "id=1 note=free big=x", "id=2 note=taken big=y")
+}
+
+func TestAStopWritesWhatIsDecoded(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	l := w.start(func(o *Options) { o.Batch = Limits{Bytes: 1 << 20, Rows: 1000, Age: time.Hour} })
+	f.send(insert(1, "a", "x"))
+	eventually(t, func() string {
+		if st := l.Status(); len(st.Partitions) != 1 || st.Partitions[0].End < 2 {
+			return "not read"
+		}
+		return ""
+	})
+	time.Sleep(50 * time.Millisecond)
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"id=1 note=a big=x"}, w.db.rows("public.orders")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAStopDoesNotWaitForATargetThatIsDown(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	w.db.setFault(func(int, *sink.Batch, func() error) error { return errors.New("target is down") })
+	l := w.start()
+	f.send(insert(1, "a", "x"))
+	eventually(t, func() string {
+		if st := l.Status(); st.State != Retrying || st.Ready {
+			return "the trouble is not visible"
+		}
+		return ""
+	})
+	began := time.Now()
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+}
+
+func TestTheGroupsOffsetsDecideWithoutALedger(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "a", "x"))
+	plain := func(o *Options) {
+		o.Open = func(context.Context, sink.Env) (sink.Sink, error) { return plainSink{&memorySink{w.db}}, nil }
+	}
+	l := w.start(plain)
+	w.holds("public.orders", "id=1 note=a big=x")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), "syncline.warehouse")
+	if o, _ := offsets.Lookup(ordersTopic, 0); err != nil || o.At < 1 || o.Metadata == mark {
+		t.Fatalf("group offset %d %q %v", o.At, o.Metadata, err)
+	}
+	w.db.tables["public.orders"].rows = map[string]map[string]string{}
+	f.send(insert(2, "b", "y"))
+	w.start(plain)
+	w.holds("public.orders", "id=2 note=b big=y")
+}
+
+// plainSink hides that the model is a ledger.
+type plainSink struct{ s *memorySink }
+
+func (p plainSink) Write(ctx context.Context, b *sink.Batch) error {
+	moves := b.Moves
+	b.Moves = nil
+	defer func() { b.Moves = moves }()
+	return p.s.Write(ctx, b)
+}
+func (p plainSink) Close() error { return nil }
+func (p plainSink) Evolve(ctx context.Context, prev, t *sink.Table) error {
+	return p.s.Evolve(ctx, prev, t)
+}
+
+func TestASchemaTextBelongsToItsTopic(t *testing.T) {
+	for _, tt := range []struct {
+		topic, text string
+		ok          bool
+	}{
+		{"shop.public.orders", `{"type":"record","name":"Envelope","namespace":"shop.public.orders"}`, true},
+		{"1shop.public.or-ders", `{"type":"record","name":"Envelope","namespace":"_1shop.public.or_ders"}`, true},
+		{"shop.public.orders", `{"type":"record","name":"shop.public.orders.Envelope"}`, true},
+		{"shop.public.orders", `{"type":"record","name":"Envelope","namespace":"shop.public.products"}`, false},
+		{"shop.public.orders", `{"type":"record","name":"Envelope"}`, false},
+		{"shop.public.orders", `"string"`, false},
+	} {
+		if err := namedFor(tt.topic, tt.text); (err == nil) != tt.ok {
+			t.Errorf("%s for %s: %v", tt.text, tt.topic, err)
+		}
+	}
+}
+
+func TestABadHeaderMakesARecordUnreadable(t *testing.T) {
+	for _, h := range []kgo.RecordHeader{{Key: schemas.HeaderVersion, Value: []byte("short")}, {Key: schemas.HeaderTable, Value: binary.BigEndian.AppendUint32(nil, 1)}} {
+		if _, err := stampOf(&kgo.Record{Headers: []kgo.RecordHeader{h}}); err == nil {
+			t.Errorf("%s is taken", h.Key)
+		}
+	}
+}
