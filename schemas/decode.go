@@ -43,9 +43,10 @@ func formOf(w *avroType) (form, error) {
 		if w.name == "io.debezium.data.VariableScaleDecimal" {
 			return variableForm(w)
 		}
-		return form{}, fmt.Errorf("record %s has no canonical type", w.name)
+	case avroNull:
+		return form{}, errors.New("a field that is always null has no canonical type")
 	}
-	return form{}, errors.New("maps, nulls and unions of several types have no canonical type")
+	return renderedForm(w), nil
 }
 
 func intForm(w *avroType) form {

@@ -194,11 +194,10 @@ func compileRowField(f *avroField, t *Table, names map[string]int) (rowField, er
 	}
 	out := rowField{name: f.name, column: column, null: nullBranch(f.typ)}
 	inner, _ := f.typ.optional()
-	if f.typ.kind == avroUnion {
-		if len(f.typ.branches) != 2 || out.null < 0 {
-			return out, errors.New("a union of other than null and one type has no canonical type")
-		}
+	if f.typ.kind == avroUnion && len(f.typ.branches) == 2 && out.null >= 0 {
 		out.union, out.branch = true, 1-out.null
+	} else {
+		inner = f.typ
 	}
 	var err error
 	out.extract, err = extractAs(inner, &t.Columns[column].Type)
