@@ -38,11 +38,7 @@ func (e *emitter) Emit(c *schemas.Change) error {
 		e.q.fail(err)
 		return err
 	}
-	records := 2 // the change and a tombstone
-	if c.Op == schemas.Truncate {
-		records = int(t.partitions)
-	}
-	refusal, err := e.put(c, t, records)
+	refusal, err := e.put(c, t)
 	if refusal == nil || err != nil {
 		return err
 	}
@@ -55,11 +51,11 @@ func (e *emitter) Emit(c *schemas.Change) error {
 }
 
 // put encodes the change into a batch. A refusal says why it must become a dead letter; the batch is then as before.
-func (e *emitter) put(c *schemas.Change, t *table, records int) (refusal, err error) {
+func (e *emitter) put(c *schemas.Change, t *table) (refusal, err error) {
 	now := time.Now()
 	e.q.mu.Lock()
 	defer e.q.mu.Unlock()
-	b, err := e.open(records)
+	b, err := e.open(e.records(c, t))
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +80,21 @@ func (e *emitter) putDeadLetter(c *schemas.Change, t *table, refusal error) erro
 	e.stats.deadLetter(t.topic)
 	e.account(b, c, t, now)
 	return nil
+}
+
+// records is how many records the change becomes.
+func (e *emitter) records(c *schemas.Change, t *table) int {
+	switch {
+	case c.Op == schemas.Truncate:
+		return int(t.partitions)
+	case e.tombstone(c, t):
+		return 2
+	}
+	return 1
+}
+
+func (e *emitter) tombstone(c *schemas.Change, t *table) bool {
+	return c.Op == schemas.Delete && t.keyed && !e.opts.NoTombstones
 }
 
 func (e *emitter) open(records int) (*batch, error) {
@@ -137,7 +148,7 @@ func (e *emitter) encode(b *batch, c *schemas.Change, t *table, now time.Time) e
 	}
 	p := partition(key, t.partitions)
 	fill(b.add(), t.topic, p, key, value, headers, now)
-	if c.Op == schemas.Delete && t.keyed && !e.opts.NoTombstones {
+	if e.tombstone(c, t) {
 		at := len(b.headers)
 		b.header(schemas.HeaderVersion, version)
 		fill(b.add(), t.topic, p, key, nil, b.since(at), now)

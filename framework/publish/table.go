@@ -93,18 +93,22 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 	if err := ts.announce(ctx, encoder.Topic(), value, t); err != nil {
 		return nil, err
 	}
-	known := &table{
+	known := newTable(t, encoder, topic, s)
+	ts.keep(known)
+	return known, nil
+}
+
+func newTable(t *schemas.Table, e *schemas.Encoder, topic topic, s *stream) *table {
+	return &table{
 		table:      t,
-		encoder:    encoder,
-		topic:      encoder.Topic(),
-		keyed:      encoder.KeySchema() != "",
+		encoder:    e,
+		topic:      e.Topic(),
+		keyed:      e.KeySchema() != "",
 		partitions: topic.partitions,
 		maxRecord:  topic.maxRecord,
 		version:    binary.BigEndian.AppendUint64(nil, t.Version),
 		stream:     s,
 	}
-	ts.keep(known)
-	return known, nil
 }
 
 // stream returns what the versions of t share, and refuses a topic that another table already has.
