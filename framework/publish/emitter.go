@@ -20,6 +20,10 @@ type emitter struct {
 	tables *tables
 	opts   *Options
 	stats  *stats
+
+	// err is why nothing more is taken, for reasons of its own: a table that cannot be published, a source that breaks
+	// the contract. What was taken before it is still committed.
+	err error
 }
 
 var _ source.Emitter = (*emitter)(nil)
@@ -29,13 +33,15 @@ func (e *emitter) Emit(c *schemas.Change) error {
 	if c.Op == schemas.Truncate && e.opts.SkipTruncates {
 		return e.Advance(c.Version, false)
 	}
-	t, err := e.tables.of(e.ctx, c.Table)
-	if err != nil {
-		e.q.fail(err)
-		return err
+	if e.err != nil {
+		return e.err
 	}
-	if err := t.grows(c); err != nil {
-		e.q.fail(err)
+	t, err := e.tables.of(e.ctx, c.Table)
+	if err == nil {
+		err = t.grows(c)
+	}
+	if err != nil {
+		e.err = err
 		return err
 	}
 	refusal, err := e.put(c, t)
@@ -44,7 +50,7 @@ func (e *emitter) Emit(c *schemas.Change) error {
 	}
 	// The topic is made outside the queue's lock, so that the committer goes on meanwhile.
 	if err := e.tables.topics.deadLetters(e.ctx); err != nil {
-		e.q.fail(err)
+		e.err = err
 		return err
 	}
 	return e.putDeadLetter(c, t, refusal)
@@ -205,6 +211,9 @@ func (e *emitter) SetState(state []byte) error {
 
 // broken returns why nothing can be published any more, nil while it can. mu is held.
 func (e *emitter) broken() error {
+	if e.err != nil {
+		return e.err
+	}
 	if e.q.err != nil {
 		return e.q.err
 	}

@@ -462,6 +462,97 @@ func TestTableIsAnnouncedBeforeItsFirstRecord(t *testing.T) {
 	})
 }
 
+func TestRegistryThatIsAwayIsWaitedForWithTheLeaseHeld(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up, first, second := newUpstream(), itemsTable("first"), itemsTable("second")
+		o := c.options(up)
+		tries := 0
+		o.Registry = &ids{refuse: func(subject string) error {
+			if strings.Contains(subject, "second") && tries < 5 {
+				tries++
+				return errors.New("registry: connection refused")
+			}
+			return nil
+		}}
+		up.rows(first, 1, 1)
+		up.rows(second, 2, 1)
+		p := run(t, o)
+		await(t, "the first table", func() bool { return up.lastConfirmed().Version.High == 1 })
+		await(t, "the retry to be seen", func() bool { return p.Status().State == Retrying })
+		await(t, "the second table", func() bool { return up.lastConfirmed().Version.High == 2 })
+		if s := p.Status(); s.State != Streaming || up.opened != 1 {
+			t.Errorf("state %s, the source was opened %d times", s.State, up.opened)
+		}
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestRefusedSchemaStopsAfterWhatCameBefore(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up := newUpstream()
+		o := c.options(up)
+		refused := failure.As(failure.Config, errors.New("schema is incompatible"), "")
+		o.Registry = &ids{refuse: func(subject string) error {
+			if strings.Contains(subject, "second") {
+				return refused
+			}
+			return nil
+		}}
+		up.rows(itemsTable("first"), 1, 10)
+		up.rows(itemsTable("second"), 11, 1)
+		if err := <-run(t, o).done; !errors.Is(err, refused) || !strings.Contains(err.Error(), "public.second") {
+			t.Errorf("Run returned %v", err)
+		}
+		wantOnce(t, c.committed(t, c.name+".public.first"), 10)
+		if got := up.lastConfirmed().Version.High; got != 10 {
+			t.Errorf("confirmed up to %d, want 10", got)
+		}
+	})
+}
+
+func TestUnreachableKafkaCostsTheSourceNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		fake.Close()
+		up := newUpstream()
+		p := run(t, c.options(up))
+		time.Sleep(time.Hour)
+		if s := p.Status(); s.State != Retrying || !strings.Contains(s.LastError, "reach Kafka") {
+			t.Errorf("state %s, last error %q", s.State, s.LastError)
+		}
+		if up.opened != 0 {
+			t.Errorf("the source was opened %d times", up.opened)
+		}
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestKeyWithoutFormBecomesADeadLetter(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up, table := newUpstream(), itemsTable("items")
+		broken := create(table, 1)
+		broken.After[0] = schemas.UnrepresentableValue([]byte("0xZZ"))
+		up.append(broken)
+		up.rows(table, 2, 1)
+		p := run(t, c.options(up))
+		await(t, "both", func() bool { return up.lastConfirmed().Version.High == 2 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if dead := c.committed(t, c.name+".dlq"); len(dead) != 1 || p.Status().DeadLetters != 1 {
+			t.Errorf("%d dead letters, want 1", len(dead))
+		} else {
+			t.Logf("%s", dead[0].Value)
+		}
+		if got := versions(t, c.committed(t, c.name+".public.items")); len(got) != 1 || got[0] != 2 {
+			t.Errorf("published changes %v, want 2 alone", got)
+		}
+	})
+}
+
 func TestTablesOfOneTopicAreRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
 		up := newUpstream()

@@ -17,6 +17,8 @@ const (
 	// maxRequest is the largest produce request, and so the largest record that is tried whatever the topic allows:
 	// the brokers' socket.request.max.bytes is 100 MiB by default.
 	maxRequest = 95 << 20
+	// pingTimeout is how long a broker may take to answer at all.
+	pingTimeout = 10 * time.Second
 	// startTimeout bounds each step of the beginning of a tenure.
 	startTimeout = time.Minute
 	// transactionBackoff is the client's pause when the broker says that the last transaction is still being completed.
@@ -62,6 +64,16 @@ func (o *Options) side() (*kgo.Client, error) {
 		kgo.UnknownTopicRetries(20),
 		kgo.RecordDeliveryTimeout(startTimeout),
 	)...)
+}
+
+// ping says plainly whether there is a Kafka that answers; the client's own tries would go on for long.
+func ping(ctx context.Context, cl *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := cl.Ping(ctx); err != nil {
+		return fmt.Errorf("reach Kafka: %w", err)
+	}
+	return nil
 }
 
 // classify marks what Kafka's errors mean to a publisher. started says that the publisher has been at work before:

@@ -146,13 +146,19 @@ func (m *model) Close() error {
 
 // ids is a registry that takes everything.
 type ids struct {
-	mu   sync.Mutex
-	byID map[string]uint32
+	refuse func(subject string) error // nil: nothing is refused
+	mu     sync.Mutex
+	byID   map[string]uint32
 }
 
 func (r *ids) Register(_ context.Context, subject, schema string) (uint32, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.refuse != nil {
+		if err := r.refuse(subject); err != nil {
+			return 0, err
+		}
+	}
 	if r.byID == nil {
 		r.byID = map[string]uint32{}
 	}

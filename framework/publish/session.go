@@ -52,13 +52,16 @@ func (p *Publisher) serve(ctx context.Context) error {
 // openKafka connects and prepares the topics. It comes before the source is opened, so that a cluster that is away
 // costs the source nothing.
 func (t *tenure) openKafka(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	var err error
 	if t.side, err = t.opts.side(); err != nil {
 		return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "see the key kafka")
 	}
+	if err := ping(ctx, t.side); err != nil {
+		return err
+	}
 	t.topics = &topics{opts: t.opts, admin: kadm.NewClient(t.side)}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	if err := t.topics.internal(ctx); err != nil {
 		return err
 	}
@@ -137,31 +140,25 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 		committed <- err
 	}()
 
-	sourceErr := t.source.Run(running, from, t.emitter(running, q))
-	if ctx.Err() != nil && q.failure() == nil {
-		sourceErr = nil
-	}
+	out := t.emitter(running, q)
+	sourceErr := t.source.Run(running, from, out)
 	q.end()
 	timer := time.AfterFunc(t.opts.DrainTimeout, func() {
 		kill(fmt.Errorf("what was buffered could not be committed within %v", t.opts.DrainTimeout))
 	})
 	defer timer.Stop()
 	commitErr := <-committed
-	return ending(ctx, sourceErr, commitErr)
-}
-
-// ending picks the error that tells why the tenure ended. What the committer says is the cause unless it only passes
-// on what the emitter found out, which the source may have wrapped with more.
-func ending(ctx context.Context, sourceErr, commitErr error) error {
 	switch {
-	case commitErr != nil && (sourceErr == nil || !errors.Is(sourceErr, commitErr)):
-		return commitErr
-	case sourceErr != nil:
-		return sourceErr
+	case commitErr != nil:
+		return commitErr // the source's error is that it was stopped, or comes second
 	case ctx.Err() != nil:
 		return nil
+	case out.err != nil:
+		return out.err // the source may have wrapped it, and with it what it means
+	case sourceErr == nil:
+		return errors.New("the source stopped by itself")
 	}
-	return errors.New("the source stopped by itself")
+	return sourceErr
 }
 
 func (t *tenure) committer(q *queue, from source.Position) *committer {

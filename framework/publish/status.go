@@ -167,6 +167,17 @@ func (s *stats) retrying(err error) {
 	s.failed(Retrying, err)
 }
 
+// recovered ends a retry within a tenure.
+func (s *stats) recovered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.s.Progress.Phase == "snapshot" {
+		s.move(Snapshot)
+	} else {
+		s.move(Streaming)
+	}
+}
+
 // standby is the source's Env.Standby.
 func (s *stats) standby(waiting bool, holder string) {
 	s.mu.Lock()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
@@ -64,12 +66,37 @@ func (ts *tables) of(ctx context.Context, t *schemas.Table) (*table, error) {
 	known := ts.known[t]
 	if known == nil {
 		var err error
-		if known, err = ts.prepare(ctx, t); err != nil {
+		if known, err = ts.insist(ctx, t); err != nil {
 			return nil, err
 		}
 	}
 	ts.latest = known
 	return known, nil
+}
+
+// insist prepares the table, trying again while the registry or Kafka is in trouble. The lease and what is buffered are
+// kept meanwhile, and what is buffered goes on to be committed.
+func (ts *tables) insist(ctx context.Context, t *schemas.Table) (*table, error) {
+	if t == nil {
+		return nil, errors.New("the source sent a change without a table")
+	}
+	var backoff failure.Backoff
+	for {
+		known, err := ts.prepare(ctx, t)
+		if backoff.Tries() > 0 && err == nil {
+			ts.stats.recovered()
+		}
+		if err == nil || failure.Classify(err) != failure.Retry || ctx.Err() != nil {
+			return known, err
+		}
+		wait := backoff.Next(err)
+		ts.opts.Log.Error("a table cannot be published yet, trying again",
+			zap.Stringer("table", t), zap.Error(err), zap.Duration("wait", wait))
+		ts.stats.retrying(err)
+		if err := failure.Sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error) {
@@ -80,6 +107,11 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 	s, err := ts.stream(encoder.Topic(), t)
 	if err != nil {
 		return nil, err
+	}
+	for _, k := range s.kept {
+		if k.Version == t.Version && k.SameShape(t) {
+			return ts.known[k], nil // the same version again, from another announcement of the source's
+		}
 	}
 	topic, err := ts.topics.forTable(ctx, encoder.Topic(), t)
 	if err != nil {
