@@ -51,6 +51,7 @@ func (s *session) noteOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.Offse
 // assign claims the partitions that the group has given to this member and says where each begins. It is called before
 // the first fetch of each; ctx ends when the group takes the partitions away again.
 func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-s.made
 	parts, err := s.describe(ctx, offsets)
 	if err != nil {
 		return nil, err

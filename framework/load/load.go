@@ -140,6 +140,8 @@ func (l *Loader) sessions(ctx context.Context, t *target) error {
 type session struct {
 	*Loader
 	client *kgo.Client
+	// made is closed when client is set: the group calls back before kgo.NewClient has returned.
+	made   chan struct{}
 	target *target
 	// stop ends the session with an error.
 	stop context.CancelCauseFunc
@@ -173,7 +175,7 @@ func (l *Loader) session(ctx context.Context, t *target) error {
 	defer context.AfterFunc(soft, func() { time.AfterFunc(l.opts.StopTimeout, kill) })()
 
 	s := &session{
-		Loader: l, target: t, stop: stop,
+		Loader: l, target: t, stop: stop, made: make(chan struct{}),
 		want: make(chan struct{}, 1), polled: make(chan kgo.Fetches), uncommitted: make(chan struct{}, 1),
 		owned: map[topicPartition]*partition{},
 	}
@@ -184,6 +186,7 @@ func (l *Loader) session(ctx context.Context, t *target) error {
 	if s.client, err = kgo.NewClient(s.clientOptions()...); err != nil {
 		return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "")
 	}
+	close(s.made)
 	l.setSession(s)
 	defer l.setSession(nil)
 	err = s.loop(soft, hard)
