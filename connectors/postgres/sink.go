@@ -1,0 +1,226 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/warehouse"
+)
+
+// pgSink writes to one PostgreSQL database over one session. Rows and ledger commit together (class A).
+//
+// The session is dropped after every error that may have hurt it, and made again by the next call: staging tables and
+// prepared statements live in it, and are made when they are first needed.
+type pgSink struct {
+	cfg    SinkConfig
+	config *pgx.ConnConfig
+	env    sink.Env
+
+	user, database string
+
+	session *sinkSession // nil: connect first
+	plans   map[string]*sinkPlan
+}
+
+// sinkConnectTimeout bounds one connection attempt when the URL does not.
+const sinkConnectTimeout = 15 * time.Second
+
+func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (sink.Sink, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, failure.As(failure.Config, err, "")
+	}
+	config, err := pgx.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, failure.As(failure.Config, fmt.Errorf("url: %w", err), "")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = sinkConnectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "syncline " + env.Name
+	}
+	s := &pgSink{cfg: cfg, config: config, env: env, plans: map[string]*sinkPlan{}}
+	if err := s.connect(ctx); err != nil {
+		return nil, openError(err)
+	}
+	if err := s.prepareTarget(ctx); err != nil {
+		return nil, errors.Join(s.explain(err), s.Close())
+	}
+	return s, nil
+}
+
+// sinkSettings makes the session independent of the role's and the database's defaults: texts are read in one way,
+// names of types and operators mean the built-in ones, and a commit is durable when it is acknowledged. A session that
+// holds locks and hears nothing for a minute is ended by the server, so that a frozen process cannot keep the one that
+// took over waiting. Plans of single-row statements are made anew: a kept one may stem from the time when the table
+// was empty.
+const sinkSettings = `select set_config(name, value, false) from (values
+	('search_path', 'pg_catalog'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('lc_monetary', 'C'),
+	('client_encoding', 'UTF8'), ('standard_conforming_strings', 'on'), ('xmloption', 'content'),
+	('statement_timeout', '0'), ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '60s'),
+	('plan_cache_mode', 'force_custom_plan'), ('client_min_messages', 'warning'),
+	('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end)
+) s(name, value)`
+
+// connect makes the session if there is none.
+func (s *pgSink) connect(ctx context.Context) error {
+	if s.session != nil && !s.session.conn.IsClosed() && len(s.session.prepared) < sinkStatements {
+		return nil
+	}
+	s.drop()
+	conn, err := pgx.ConnectConfig(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, sinkSettings); err != nil {
+		_ = conn.Close(ctx)
+		return fmt.Errorf("session settings: %w", err)
+	}
+	s.session = newSinkSession(conn)
+	return nil
+}
+
+// drop ends the session without waiting for the server.
+func (s *pgSink) drop() {
+	if s.session == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.session.conn.Close(ctx)
+	s.session = nil
+	clear(s.plans)
+}
+
+// prepareTarget checks the role and makes the sink's own tables.
+func (s *pgSink) prepareTarget(ctx context.Context) error {
+	return s.transact(ctx, func(tx pgx.Tx) error {
+		var standby, mayCreate, exists, mayUse, mayFill, ready bool
+		const sql = `select current_user, current_database(), pg_is_in_recovery(), has_database_privilege(current_database(), 'CREATE'),
+	n.oid is not null, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false),
+	exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'ledger')
+		and exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'tables')
+from (select) one left join pg_namespace n on n.nspname = $1`
+		err := tx.QueryRow(ctx, sql, s.cfg.Schema).
+			Scan(&s.user, &s.database, &standby, &mayCreate, &exists, &mayUse, &mayFill, &ready)
+		switch {
+		case err != nil:
+			return err
+		case standby:
+			return failure.WithHint(fmt.Errorf("database %s is a standby that takes no writes", s.database), "point url at the primary")
+		case !exists && !mayCreate:
+			return failure.As(failure.Config, fmt.Errorf("schema: role %s may not create %q in database %s", s.user, s.cfg.Schema, s.database),
+				s.grantCreate(s.cfg.Schema))
+		case exists && !mayUse, exists && !ready && !mayFill:
+			return failure.As(failure.Config, fmt.Errorf("schema: role %s may not use %q in database %s", s.user, s.cfg.Schema, s.database),
+				fmt.Sprintf("grant usage, create on schema %s to %s", warehouse.QuoteName(s.cfg.Schema), warehouse.QuoteName(s.user)))
+		case ready:
+			return nil
+		}
+		if _, err := tx.Exec(ctx, sinkDDLLock); err != nil {
+			return err
+		}
+		if err := s.createSchema(ctx, tx, s.cfg.Schema); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, fmt.Sprintf(ledgerTables, warehouse.QuoteName(s.cfg.Schema)))
+		return err
+	})
+}
+
+// transact runs f in a transaction of its own. After an error the transaction is rolled back, or the session dropped
+// when the server cannot be asked to: then it is unknown whether the transaction was committed, and the caller must
+// look (the framework claims again).
+func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
+	if err := s.connect(ctx); err != nil {
+		return fmt.Errorf("connect to the target: %w", err)
+	}
+	tx, err := s.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin isolation level read committed read write"})
+	if err != nil {
+		s.drop()
+		return err
+	}
+	if err := f(tx); err != nil {
+		if rollback := tx.Rollback(ctx); rollback != nil {
+			s.drop()
+		} else {
+			s.session.rolledBack()
+		}
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		s.drop()
+		return fmt.Errorf("commit: %w", err)
+	}
+	s.session.committed()
+	return nil
+}
+
+// Write applies the batch and moves the ledger in one transaction. Tables come in the order of their names and the
+// ledger last, in every member, so that no two wait for each other; the ledger's rows are locked for the shortest time.
+func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
+	tables := make([]*sink.TableBatch, len(b.Tables))
+	for i := range b.Tables {
+		tables[i] = &b.Tables[i]
+	}
+	slices.SortStableFunc(tables, func(a, b *sink.TableBatch) int {
+		return cmp.Or(cmp.Compare(a.Table.Schema, b.Table.Schema), cmp.Compare(a.Table.Name, b.Table.Name))
+	})
+	err := s.transact(ctx, func(tx pgx.Tx) error {
+		for _, t := range tables {
+			if err := s.writeTable(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		return s.moveLedger(ctx, tx, b.Moves)
+	})
+	if staleState(sinkState(err)) {
+		// Another member or a person changed a table. What is remembered of it is read again by the next try.
+		s.drop()
+	}
+	return s.explain(err)
+}
+
+// staleState reports whether a table is not what its plan took it for.
+func staleState(code string) bool {
+	switch code {
+	case "42P01", "42703", "42704", "42804", "42P10", "3F000", "0A000":
+		return true
+	}
+	return false
+}
+
+// writeTable applies one table's changes inside the transaction.
+func (s *pgSink) writeTable(ctx context.Context, tx pgx.Tx, b *sink.TableBatch) error {
+	p, err := s.planFor(ctx, tx, b.Table)
+	if err != nil {
+		return fmt.Errorf("read table %s: %w", b.Table, err)
+	}
+	w := sinkWriter{session: s.session, plan: p, tx: tx}
+	if b.Truncate {
+		if err := w.truncate(ctx); err != nil {
+			return fmt.Errorf("truncate %s: %w", b.Table, err)
+		}
+	}
+	if len(b.Rows) == 0 {
+		return nil
+	}
+	if len(b.Table.Key) == 0 {
+		return w.keyless(ctx, b.Rows)
+	}
+	return w.keyed(ctx, b.Rows)
+}
+
+// Close ends the session.
+func (s *pgSink) Close() error {
+	s.drop()
+	return nil
+}

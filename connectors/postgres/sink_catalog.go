@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/warehouse"
+)
+
+// sinkQuerier is a connection, or a transaction on it.
+type sinkQuerier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// targetTable is a table of the target as its catalog has it.
+type targetTable struct {
+	kind    string // pg_class.relkind
+	columns []targetColumn
+	indexes []targetIndex
+	// truncates says that TRUNCATE is allowed and no foreign key forbids it.
+	truncates bool
+}
+
+type targetColumn struct {
+	name      string
+	typ       sinkType
+	typeText  string // for messages
+	notNull   bool
+	filled    bool // has a default or an identity
+	always    bool // GENERATED ALWAYS: no value can be given
+	dependent bool // GENERATED ... STORED
+}
+
+// targetIndex is a unique index that ON CONFLICT can use: on plain columns, of all rows, checked at once.
+type targetIndex struct {
+	columns    []string
+	constraint string // of a primary key; else ""
+}
+
+func (t *targetTable) column(name string) *targetColumn {
+	for i := range t.columns {
+		if t.columns[i].name == name {
+			return &t.columns[i]
+		}
+	}
+	return nil
+}
+
+// keyIndex returns the unique index on exactly these columns, in whatever order, or nil.
+func (t *targetTable) keyIndex(key []string) *targetIndex {
+	want := slices.Sorted(slices.Values(key))
+	for i := range t.indexes {
+		if slices.Equal(slices.Sorted(slices.Values(t.indexes[i].columns)), want) {
+			return &t.indexes[i]
+		}
+	}
+	return nil
+}
+
+const (
+	sinkTableQuery = `select c.oid::int8, c.relkind::text,
+	coalesce(has_table_privilege(c.oid, 'TRUNCATE'), false)
+		and not exists (select from pg_constraint f where f.confrelid = c.oid and f.conrelid <> c.oid)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relname = $2`
+
+	// An array's element stands in for it: both have the same modifiers.
+	sinkColumnsQuery = `select a.attname, format_type(a.atttypid, a.atttypmod), e.typtype::text, n.nspname, e.typname,
+	t.typcategory = 'A' and t.typelem <> 0, a.attnotnull, a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> '',
+	array(select l.enumlabel::text from pg_enum l where l.enumtypid = e.oid order by l.enumsortorder)
+from pg_attribute a
+	join pg_type t on t.oid = a.atttypid
+	join pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
+	join pg_namespace n on n.oid = e.typnamespace
+where a.attrelid = $1::int8::oid and a.attnum > 0 and not a.attisdropped
+order by a.attnum`
+
+	sinkIndexesQuery = `select array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k(attnum, position)
+		join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+		where k.position <= i.indnkeyatts order by k.position),
+	coalesce((select c.conname::text from pg_constraint c where c.conindid = i.indexrelid and c.contype = 'p'), '')
+from pg_index i
+where i.indrelid = $1::int8::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null
+order by i.indisprimary desc, i.indexrelid`
+)
+
+// readTable reads a table from the target's catalog; nil when there is none.
+func readTable(ctx context.Context, q sinkQuerier, schema, name string) (*targetTable, error) {
+	var oid int64
+	t := &targetTable{}
+	err := q.QueryRow(ctx, sinkTableQuery, schema, name).Scan(&oid, &t.kind, &t.truncates)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.Query(ctx, sinkColumnsQuery, oid)
+	if err != nil {
+		return nil, err
+	}
+	if t.columns, err = pgx.CollectRows(rows, scanTargetColumn); err != nil {
+		return nil, err
+	}
+	if rows, err = q.Query(ctx, sinkIndexesQuery, oid); err != nil {
+		return nil, err
+	}
+	t.indexes, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (i targetIndex, err error) {
+		return i, row.Scan(&i.columns, &i.constraint)
+	})
+	return t, err
+}
+
+func scanTargetColumn(row pgx.CollectableRow) (c targetColumn, err error) {
+	var kind, schema, name string
+	var array bool
+	var labels []string
+	if err := row.Scan(&c.name, &c.typeText, &kind, &schema, &name, &array, &c.notNull, &c.filled, &c.always, &c.dependent, &labels); err != nil {
+		return c, err
+	}
+	if kind == "e" {
+		c.typ = sinkType{schema: schema, name: name, array: array, labels: labels}
+		return c, nil
+	}
+	typ, ok := parseSinkType(c.typeText)
+	if !ok {
+		// A type that the sink never makes: it equals nothing, so that the column is a conflict if it is wanted.
+		typ = sinkType{schema: "", name: c.typeText, array: array}
+	}
+	c.typ = typ
+	return c, nil
+}
+
+// tableRecord is what the sink remembers of a table in its own table "tables": under which name the target has each of
+// the source's columns, so that a rename is seen after a restart too.
+type tableRecord struct {
+	SourceID uint32
+	Version  uint64
+	Columns  []columnRecord
+}
+
+type columnRecord struct {
+	ID   int32  `json:"id"`
+	Name string `json:"name"`
+}
+
+// name returns the target's name of a column id, "" when it is not recorded.
+func (r *tableRecord) name(id int32) string {
+	if r == nil || id == 0 {
+		return ""
+	}
+	for _, c := range r.Columns {
+		if c.ID == id {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// readRecord reads the record of a table; nil when there is none, or when it is about another source table that had
+// the same name.
+func (s *pgSink) readRecord(ctx context.Context, q sinkQuerier, t *sink.Table) (*tableRecord, error) {
+	var sourceID int64
+	var version string
+	var columns []byte
+	sql := "select source_id, version::text, columns::text from " + s.own("tables") + " where table_schema = $1 and table_name = $2"
+	err := q.QueryRow(ctx, sql, t.Schema, t.Name).Scan(&sourceID, &version, &columns)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &tableRecord{SourceID: uint32(sourceID)}
+	if r.Version, err = strconv.ParseUint(version, 10, 64); err != nil {
+		return nil, fmt.Errorf("version of %s in %s: %w", t, s.own("tables"), err)
+	}
+	if err := json.Unmarshal(columns, &r.Columns); err != nil {
+		return nil, fmt.Errorf("columns of %s in %s: %w", t, s.own("tables"), err)
+	}
+	if t.Source == nil || r.SourceID != t.Source.ID {
+		return nil, nil
+	}
+	return r, nil
+}
+
+// own returns the quoted name of one of the sink's own tables.
+func (s *pgSink) own(table string) string { return warehouse.QuoteTable(s.cfg.Schema, table) }

@@ -1,0 +1,554 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/warehouse"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+var _ sink.Evolver = (*pgSink)(nil)
+
+const (
+	// sinkDDLLock is the advisory lock under which every member changes schemas and tables, one at a time: IF NOT EXISTS
+	// alone fails when two create at the same moment.
+	sinkDDLLock = "select pg_advisory_xact_lock(7310035, 1)"
+	// sinkDDLWait bounds how long a change of a table waits for its lock. While it waits, everyone who comes later waits
+	// behind it, readers included, so it gives up soon and is tried again.
+	sinkDDLWait = "set local lock_timeout = '5s'"
+)
+
+// Evolve makes the target's table ready for rows of t, in one transaction: it creates schema, enum types and table;
+// renames columns by id; adds columns; widens columns; adds labels. Columns that the source dropped stay and are
+// nullable. prev is not needed: what was done is recorded in the target.
+func (s *pgSink) Evolve(ctx context.Context, _, t *sink.Table) error {
+	err := s.transact(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sinkDDLWait+";"+sinkDDLLock); err != nil {
+			return err
+		}
+		return s.evolve(ctx, tx, t)
+	})
+	s.forget(t)
+	if err != nil {
+		return s.explain(fmt.Errorf("make table %s ready: %w", t, err))
+	}
+	return nil
+}
+
+func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {
+	if err := checkNames(t); err != nil {
+		return err
+	}
+	if err := s.createSchema(ctx, tx, t.Schema); err != nil {
+		return err
+	}
+	record, err := s.readRecord(ctx, tx, t)
+	if err != nil {
+		return err
+	}
+	have, err := readTable(ctx, tx, t.Schema, t.Name)
+	if err != nil {
+		return err
+	}
+	e := evolution{table: t, have: have, record: record}
+	wanted, err := s.wantedTypes(ctx, tx, t)
+	if err != nil {
+		return err
+	}
+	enums, err := readEnums(ctx, tx, wanted)
+	if err != nil {
+		return err
+	}
+	if err := e.plan(wanted, enums); err != nil {
+		return err
+	}
+	for _, sql := range e.statements {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return evolveError(sql, err)
+		}
+	}
+	return s.writeRecord(ctx, tx, t, record)
+}
+
+// evolveError marks what only a person can solve: a statement that the data or other objects forbid.
+func evolveError(sql string, err error) error {
+	err = fmt.Errorf("%s: %w", firstLine(sql), err)
+	switch code := sinkState(err); {
+	case code == "0A000", code == "2BP01": // a view or rule uses the column
+		return failure.As(failure.Config, err, "drop what depends on the column, let the sink change it, and create it again")
+	case strings.HasPrefix(code, "22"), code == "23505", code == "23502", code == "42804":
+		return failure.As(failure.Config, err, "the rows that are there do not allow it; change them or the table by hand")
+	}
+	return err
+}
+
+func firstLine(sql string) string {
+	line, _, cut := strings.Cut(sql, "\n")
+	if cut {
+		line += " ..."
+	}
+	return line
+}
+
+func checkNames(t *sink.Table) error {
+	names := []string{t.Schema, t.Name}
+	for i := range t.Columns {
+		names = append(names, t.Columns[i].Name)
+	}
+	for i, name := range names {
+		if len(name) > sinkNameMax || name == "" && i > 0 || strings.ContainsRune(name, 0) {
+			return failure.As(failure.Config, fmt.Errorf("table %s: %q cannot be a name in PostgreSQL, which takes 1 to %d bytes", t, name, sinkNameMax),
+				"give it another name with a pattern")
+		}
+	}
+	if t.Schema == "" {
+		return failure.As(failure.Config, fmt.Errorf("table %s has no schema in the target", t), "give one with the pattern of target names")
+	}
+	return nil
+}
+
+// createSchema asks first, because CREATE SCHEMA IF NOT EXISTS wants the privilege even when there is nothing to do.
+func (s *pgSink) createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
+	var exists bool
+	if err := tx.QueryRow(ctx, "select to_regnamespace($1) is not null", warehouse.QuoteName(schema)).Scan(&exists); err != nil || exists {
+		return err
+	}
+	_, err := tx.Exec(ctx, "create schema "+warehouse.QuoteName(schema))
+	if sinkState(err) == "42501" {
+		return failure.WithHint(fmt.Errorf("create schema %s: %w", schema, err), s.grantCreate(schema))
+	}
+	return err
+}
+
+// wantedTypes returns the type of each column, text for those that this server does not have.
+func (s *pgSink) wantedTypes(ctx context.Context, tx pgx.Tx, t *sink.Table) ([]sinkType, error) {
+	wanted := make([]sinkType, len(t.Columns))
+	names := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		wanted[i] = wantedType(t, i)
+		names[i] = wanted[i].name
+	}
+	rows, err := tx.Query(ctx, "select to_regtype('pg_catalog.' || quote_ident(n)) is not null from unnest($1::text[]) with ordinality u(n, i) order by i", names)
+	if err != nil {
+		return nil, err
+	}
+	known, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	if err != nil {
+		return nil, err
+	}
+	for i := range wanted {
+		if wanted[i].schema == "" && !known[i] {
+			wanted[i] = typeOf(t.Columns[i].Type)
+		}
+	}
+	return wanted, nil
+}
+
+// readEnums returns the labels of those wanted enums that exist, by quoted name.
+func readEnums(ctx context.Context, q sinkQuerier, wanted []sinkType) (map[string][]string, error) {
+	enums := map[string][]string{}
+	for _, w := range wanted {
+		if w.schema == "" {
+			continue
+		}
+		const sql = `select t.typtype::text, array(select l.enumlabel::text from pg_enum l where l.enumtypid = t.oid order by l.enumsortorder)
+from pg_type t join pg_namespace n on n.oid = t.typnamespace where n.nspname = $1 and t.typname = $2`
+		var kind string
+		var labels []string
+		err := q.QueryRow(ctx, sql, w.schema, w.name).Scan(&kind, &labels)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			continue
+		case err != nil:
+			return nil, err
+		case kind != "e":
+			return nil, failure.As(failure.Config, fmt.Errorf("type %s exists and is no enum, but the source has an enum of this name", w.bare()),
+				"drop or rename the type, or map the table to another schema")
+		}
+		enums[w.bare()] = labels
+	}
+	return enums, nil
+}
+
+// evolution works out the statements that take one table from what it is to what it must be. It touches nothing.
+type evolution struct {
+	table      *sink.Table
+	have       *targetTable // nil: to be created
+	record     *tableRecord // nil: the sink has not seen it
+	statements []string
+}
+
+func (e *evolution) do(format string, args ...any) {
+	e.statements = append(e.statements, fmt.Sprintf(format, args...))
+}
+
+// name is the table's quoted name.
+func (e *evolution) name() string { return warehouse.QuoteTable(e.table.Schema, e.table.Name) }
+
+// old says that the target has passed this version: its columns were renamed since, and stay as they are.
+func (e *evolution) old() bool {
+	return e.record != nil && e.table.Source.Version < e.record.Version
+}
+
+func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
+	for _, w := range wanted {
+		e.enum(w, enums)
+	}
+	if e.have == nil {
+		e.create(wanted)
+		return nil
+	}
+	if e.have.kind != "r" && (e.have.kind != "p" || len(e.table.Key) == 0) {
+		return failure.As(failure.Config, fmt.Errorf("%s exists and is not a plain table", e.table), "drop or rename it, or map the table elsewhere")
+	}
+	if err := e.rename(); err != nil {
+		return err
+	}
+	for i := range e.table.Columns {
+		if err := e.column(i, wanted[i], enums); err != nil {
+			return err
+		}
+	}
+	if err := e.unfilled(); err != nil {
+		return err
+	}
+	return e.key()
+}
+
+// enum creates an enum's type or adds the labels that it lacks, each where the source has it.
+func (e *evolution) enum(w sinkType, enums map[string][]string) {
+	if w.schema == "" {
+		return
+	}
+	have, exists := enums[w.bare()]
+	if !exists {
+		quoted := make([]string, len(w.labels))
+		for i, label := range w.labels {
+			quoted[i] = warehouse.QuoteText(label)
+		}
+		e.do("create type %s as enum (%s)", w.bare(), strings.Join(quoted, ", "))
+		enums[w.bare()] = slices.Clone(w.labels)
+		return
+	}
+	enums[w.bare()] = e.addLabels(w.bare(), have, w.labels)
+}
+
+// addLabels returns have with the labels that it lacks: behind the one that stands before it in want, or first.
+func (e *evolution) addLabels(enum string, have, want []string) []string {
+	have = slices.Clone(have)
+	for i, label := range want {
+		if slices.Contains(have, label) {
+			continue
+		}
+		if i > 0 {
+			e.do("alter type %s add value if not exists %s after %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(want[i-1]))
+			have = slices.Insert(have, slices.Index(have, want[i-1])+1, label)
+			continue
+		}
+		e.do("alter type %s add value if not exists %s before %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(have[0]))
+		have = slices.Insert(have, 0, label)
+	}
+	return have
+}
+
+func (e *evolution) create(wanted []sinkType) {
+	lines := make([]string, 0, len(wanted)+1)
+	for i := range e.table.Columns {
+		line := "\t" + warehouse.QuoteName(e.table.Columns[i].Name) + " " + wanted[i].String()
+		if slices.Contains(e.table.Key, i) {
+			line += " not null"
+		}
+		lines = append(lines, line)
+	}
+	if len(e.table.Key) > 0 {
+		lines = append(lines, "\tprimary key ("+warehouse.QuoteNames(e.keyNames())+")")
+	}
+	e.do("create table %s (\n%s\n)", e.name(), strings.Join(lines, ",\n"))
+}
+
+func (e *evolution) keyNames() []string {
+	names := make([]string, len(e.table.Key))
+	for i, k := range e.table.Key {
+		names[i] = e.target(k)
+	}
+	return names
+}
+
+// target is the name that column i has in the target, after the renames of this evolution.
+func (e *evolution) target(i int) string {
+	return targetName(e.record, e.table, i)
+}
+
+// targetName is the name under which the target has column i of t: the recorded one where the target has passed t's
+// version, else the column's own.
+func targetName(r *tableRecord, t *sink.Table, i int) string {
+	if r != nil && t.Source.Version < r.Version {
+		if name := r.name(t.Columns[i].ID); name != "" {
+			return name
+		}
+	}
+	return t.Columns[i].Name
+}
+
+// rename follows the source's renames. A name that is needed by another column now is freed first: a column that the
+// source dropped steps aside, and two that swap names pass over a third.
+func (e *evolution) rename() error {
+	if e.record == nil || e.old() {
+		return nil
+	}
+	type step struct{ from, to string }
+	var steps []step
+	wanted := map[string]int32{} // the new names that a rename or a new column takes, by column id
+	for i := range e.table.Columns {
+		c := &e.table.Columns[i]
+		from := e.record.name(c.ID)
+		if from == c.Name && e.have.column(from) != nil {
+			continue
+		}
+		wanted[c.Name] = c.ID
+		if from != "" && e.have.column(from) != nil {
+			steps = append(steps, step{from, c.Name})
+		}
+	}
+	for i := range steps {
+		if e.have.column(steps[i].to) == nil {
+			continue
+		}
+		// The name is taken. If by a column that is itself renamed, that one goes to a name of its own until its turn.
+		for j := range steps {
+			if j != i && steps[j].from == steps[i].to {
+				aside := "syncline_rename_" + strconv.Itoa(j)
+				e.renameColumn(steps[j].from, aside)
+				steps[j].from = aside
+			}
+		}
+		if err := e.stepAside(steps[i].to); err != nil {
+			return err
+		}
+	}
+	for _, s := range steps {
+		e.renameColumn(s.from, s.to)
+		delete(wanted, s.to)
+	}
+	for _, c := range e.record.Columns {
+		if id, taken := wanted[c.Name]; taken && id != c.ID && e.have.column(c.Name) != nil && e.dropped(c.ID) {
+			e.renameColumn(c.Name, droppedName(c))
+		}
+	}
+	return nil
+}
+
+// stepAside frees a name that a column which the source dropped still has.
+func (e *evolution) stepAside(name string) error {
+	if e.have.column(name) == nil {
+		return nil
+	}
+	for _, c := range e.record.Columns {
+		if c.Name == name && e.dropped(c.ID) {
+			e.renameColumn(name, droppedName(c))
+			return nil
+		}
+	}
+	return failure.As(failure.Config, fmt.Errorf("a column of %s was renamed to %q at the source, but the target has another column of this name", e.table, name),
+		"rename or drop that column in the target")
+}
+
+// dropped says that the source has no column of this id any more.
+func (e *evolution) dropped(id int32) bool {
+	return !slices.ContainsFunc(e.table.Columns, func(c schemas.Column) bool { return c.ID == id })
+}
+
+func droppedName(c columnRecord) string {
+	suffix := "_dropped_" + strconv.Itoa(int(c.ID))
+	return c.Name[:min(len(c.Name), sinkNameMax-len(suffix))] + suffix
+}
+
+func (e *evolution) renameColumn(from, to string) {
+	e.do("alter table %s rename column %s to %s", e.name(), warehouse.QuoteName(from), warehouse.QuoteName(to))
+	e.have.column(from).name = to
+	for i := range e.have.indexes {
+		if at := slices.Index(e.have.indexes[i].columns, from); at >= 0 {
+			e.have.indexes[i].columns[at] = to
+		}
+	}
+}
+
+// column adds column i or makes it hold what it must.
+func (e *evolution) column(i int, want sinkType, enums map[string][]string) error {
+	c := &e.table.Columns[i]
+	have := e.have.column(e.target(i))
+	if have == nil {
+		e.addColumn(c, want)
+		return nil
+	}
+	where := fmt.Sprintf("column %s of %s", have.name, e.table)
+	if have.always || have.dependent {
+		return failure.As(failure.Config, fmt.Errorf("%s is generated and takes no value", where), "make it a plain column, or GENERATED BY DEFAULT")
+	}
+	if have.typ.schema != "" && want.schema != "" && have.typ.array == want.array && have.typ.bare() != want.bare() {
+		e.addLabels(have.typ.bare(), have.typ.labels, want.labels)
+		return nil
+	}
+	change, typ := have.typ.fit(want)
+	switch change {
+	case warehouse.Conflict:
+		source := c.SourceType
+		if source == "" {
+			source = c.Type.String()
+		}
+		return failure.As(failure.Config, fmt.Errorf("%s is %s, but the source has %s, which needs %s", where, have.typeText, source, want),
+			"change the column's type, rename the column, or map the table elsewhere")
+	case warehouse.Widen:
+		e.do("alter table %s alter column %s type %s", e.name(), warehouse.QuoteName(have.name), typ)
+		have.typ = typ
+	}
+	return nil
+}
+
+// addColumn adds a column. Where the source's default is a constant, the rows that are there get it, as they did at the
+// source, which tells nobody; the target's column itself has no default.
+func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
+	name := warehouse.QuoteName(c.Name)
+	value, ok := constantDefault(c.Default)
+	if !ok {
+		e.do("alter table %s add column %s %s", e.name(), name, want)
+		return
+	}
+	e.do("alter table %s add column %s %s default %s", e.name(), name, want, warehouse.QuoteText(value))
+	e.do("alter table %s alter column %s drop default", e.name(), name)
+}
+
+// constantDefault returns the text of a default that is a literal, as PostgreSQL prints it: 5, '-5'::integer,
+// 'it”s'::text, true, '{}'::jsonb. Everything else has its value only at the source.
+func constantDefault(expression string) (string, bool) {
+	if expression == "true" || expression == "false" {
+		return expression, true
+	}
+	if rest, quoted := strings.CutPrefix(expression, "'"); quoted {
+		return quotedDefault(rest)
+	}
+	number := strings.TrimSuffix(strings.TrimPrefix(expression, "("), ")")
+	if strings.Trim(number, "0123456789.") == "" && number != "" || strings.HasPrefix(number, "-") && strings.Trim(number[1:], "0123456789.") == "" && len(number) > 1 {
+		return number, true
+	}
+	return "", false
+}
+
+// quotedDefault takes what follows the opening quote; only a cast to a type name may follow the closing one.
+func quotedDefault(rest string) (string, bool) {
+	var value strings.Builder
+	for {
+		before, after, found := strings.Cut(rest, "'")
+		if !found {
+			return "", false
+		}
+		value.WriteString(before)
+		if again, doubled := strings.CutPrefix(after, "'"); doubled {
+			value.WriteByte('\'')
+			rest = again
+			continue
+		}
+		rest = after
+		break
+	}
+	cast, ok := strings.CutPrefix(rest, "::")
+	if rest != "" && (!ok || strings.ContainsAny(cast, "':|+*/")) || cast == "regclass" {
+		return "", false
+	}
+	return value.String(), true
+}
+
+// unfilled finds columns of an existing table that no row of ours could fill.
+func (e *evolution) unfilled() error {
+	for i := range e.have.columns {
+		c := &e.have.columns[i]
+		ours := false
+		for k := range e.table.Columns {
+			ours = ours || e.target(k) == c.name
+		}
+		if ours || !c.notNull || c.filled || c.dependent {
+			continue
+		}
+		if e.record != nil && slices.ContainsFunc(e.record.Columns, func(r columnRecord) bool { return e.dropped(r.ID) }) {
+			// It was in the source's key, or a person forbade nulls, and the source dropped it.
+			e.do("alter table %s alter column %s drop not null", e.name(), warehouse.QuoteName(c.name))
+			continue
+		}
+		return failure.As(failure.Config, fmt.Errorf("column %s of %s is NOT NULL without a default, and the source has no such column", c.name, e.table),
+			"give it a default, or allow nulls")
+	}
+	return nil
+}
+
+// key makes sure that the key's columns are unique together, and that nothing forbids repeats in a table without key.
+func (e *evolution) key() error {
+	names := e.keyNames()
+	primary := slices.IndexFunc(e.have.indexes, func(i targetIndex) bool { return i.constraint != "" })
+	if len(names) > 0 && e.have.keyIndex(names) != nil || len(names) == 0 && primary < 0 {
+		return nil
+	}
+	if e.record == nil || e.old() {
+		if len(names) == 0 {
+			return failure.As(failure.Config, fmt.Errorf("%s has a primary key, but its rows come without a key", e.table),
+				"name the key's columns for this table, or drop the primary key")
+		}
+		return failure.As(failure.Config, fmt.Errorf("%s has no unique index on its key (%s)", e.table, strings.Join(names, ", ")),
+			fmt.Sprintf("alter table %s add primary key (%s)", e.name(), warehouse.QuoteNames(names)))
+	}
+	if primary >= 0 {
+		index := e.have.indexes[primary]
+		e.do("alter table %s drop constraint %s", e.name(), warehouse.QuoteName(index.constraint))
+		for _, c := range index.columns {
+			if !slices.Contains(names, c) {
+				e.do("alter table %s alter column %s drop not null", e.name(), warehouse.QuoteName(c))
+			}
+		}
+	}
+	if len(names) > 0 {
+		e.do("alter table %s add primary key (%s)", e.name(), warehouse.QuoteNames(names))
+	}
+	return nil
+}
+
+// writeRecord remembers the columns' ids and names at t's version. Ids that t no longer has are kept: their columns are
+// still there.
+func (s *pgSink) writeRecord(ctx context.Context, tx pgx.Tx, t *sink.Table, old *tableRecord) error {
+	if t.Source == nil || old != nil && t.Source.Version < old.Version {
+		return nil
+	}
+	columns := make([]columnRecord, 0, len(t.Columns))
+	taken := map[string]bool{}
+	for i := range t.Columns {
+		columns = append(columns, columnRecord{ID: t.Columns[i].ID, Name: t.Columns[i].Name})
+		taken[t.Columns[i].Name] = true
+	}
+	if old != nil {
+		for _, c := range old.Columns {
+			kept := slices.ContainsFunc(columns, func(n columnRecord) bool { return n.ID == c.ID })
+			if taken[c.Name] {
+				c.Name = droppedName(c)
+			}
+			if !kept {
+				columns = append(columns, c)
+			}
+		}
+	}
+	document, err := json.Marshal(columns)
+	if err != nil {
+		return err
+	}
+	const sql = `insert into %s (table_schema, table_name, source_id, version, columns) values ($1, $2, $3, $4::text::numeric, $5::text::jsonb)
+on conflict (table_schema, table_name) do update set source_id = excluded.source_id, version = excluded.version, columns = excluded.columns`
+	_, err = tx.Exec(ctx, fmt.Sprintf(sql, s.own("tables")), t.Schema, t.Name, int64(t.Source.ID), strconv.FormatUint(t.Source.Version, 10), string(document))
+	return err
+}

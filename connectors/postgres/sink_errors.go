@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/warehouse"
+)
+
+// sinkState returns the SQLSTATE of a server's error, "" when err is none.
+func sinkState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// explain marks an error of the target by its SQLSTATE, where it is not marked already. What it does not know stays
+// plain and is tried again: the server is away or shutting down (08, 57P), out of room or memory (53), failing at its
+// files (58), or breaking a deadlock (40P01), giving up a lock (55P03).
+func (s *pgSink) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, marked := errors.AsType[*failure.Error](err); marked {
+		return err
+	}
+	code := sinkState(err)
+	switch {
+	case refusedState(code):
+		return failure.As(failure.Refused, err, "")
+	case code == "23505", code == "23503", code == "23P01":
+		// Not the sink's own key, which ON CONFLICT handles: another constraint that the target's owner made.
+		return failure.As(failure.Conflict, err, "a constraint of the target other than the key; drop it if the wait does not end")
+	case code == "42501":
+		return failure.WithHint(err, s.grantTables())
+	case code == "25006":
+		return failure.WithHint(err, "the target is a standby or read-only: point url at the primary")
+	}
+	return err
+}
+
+// refusedState reports whether the server refuses the row itself, whenever it is sent.
+func refusedState(code string) bool {
+	switch code {
+	case "22P04": // the COPY stream is malformed: a defect of ours, no row's fault
+		return false
+	case "23502", "23514":
+		return true
+	}
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "54")
+}
+
+// openError marks what a first connection meets: wrong credentials and wrong names are the configuration's fault.
+func openError(err error) error {
+	err = fmt.Errorf("connect to the target: %w", err)
+	switch code := sinkState(err); {
+	case strings.HasPrefix(code, "28"):
+		return failure.As(failure.Config, err, "url: check user and password, and the server's pg_hba.conf")
+	case code == "3D000":
+		return failure.As(failure.Config, err, "url: create the database or correct its name")
+	}
+	return err
+}
+
+func (s *pgSink) grantCreate(schema string) string {
+	return fmt.Sprintf("grant create on database %s to %s; or, as its owner: create schema %s authorization %s",
+		warehouse.QuoteName(s.database), warehouse.QuoteName(s.user), warehouse.QuoteName(schema), warehouse.QuoteName(s.user))
+}
+
+func (s *pgSink) grantTables() string {
+	return fmt.Sprintf("the role %s must own the target's tables or have: grant select, insert, update, delete on the table to it; grant usage, create on the schema to it",
+		warehouse.QuoteName(s.user))
+}
