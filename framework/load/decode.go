@@ -95,6 +95,8 @@ type catalog struct {
 	codecs   map[codecKey]*codec
 	current  map[string]*sink.Table // by topic: the newest version met
 	owner    map[string]string      // the topic by the target's "schema.name"
+	// change is what the last record was decoded into; its rows live in the batch's arena.
+	change schemas.Change
 }
 
 func newCatalog(opts *Options, t *tables) *catalog {
@@ -278,9 +280,9 @@ func counterpart(older, newer *schemas.Table, i int) int {
 
 // decode makes an event of a record's body. Its values alias the record and a.
 func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []byte, s stamp, a *schemas.Arena) (event, error) {
-	var change schemas.Change
+	change := &c.change
 	e := event{record: r, table: k.target, version: s.version}
-	if err := k.value.Decode(body, &change, a); err != nil {
+	if err := k.value.Decode(body, change, a); err != nil {
 		return e, &unreadable{stageValue, err}
 	}
 	for i := range r.Headers {
@@ -288,22 +290,22 @@ func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []by
 		if !strings.HasPrefix(h.Key, "syncline.") {
 			continue
 		}
-		if err := k.value.ApplyHeader(&change, h.Key, h.Value, a); err != nil {
+		if err := k.value.ApplyHeader(change, h.Key, h.Value, a); err != nil {
 			return e, &unreadable{stageValue, fmt.Errorf("header %s: %w", h.Key, err)}
 		}
 	}
 	if !s.hasVersion {
-		k.value.MarkPlaceholders(&change)
+		k.value.MarkPlaceholders(change)
 	}
 	e.op, e.time = change.Op, change.Source.Time
 	if change.Op == schemas.Delete && change.Before == nil && r.Key != nil {
-		if err := c.decodeKey(ctx, k, &change, r.Key, a); err != nil {
+		if err := c.decodeKey(ctx, k, change, r.Key, a); err != nil {
 			return e, err
 		}
 	}
 	// Debezium fills what it does not know of an old row with zeros, and does not say so.
 	e.beforeWhole = change.Before != nil && !change.BeforeKeyOnly && (k.ours || len(k.source.KeyColumns()) == 0)
-	if err := check(&change); err != nil {
+	if err := check(change); err != nil {
 		return e, &unreadable{stageValue, err}
 	}
 	if e.beforeWhole {

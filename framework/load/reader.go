@@ -292,7 +292,8 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, s sta
 	r.catalog.aim(p.codec)
 	e, err := r.catalog.decode(ctx, p.codec, rec, body, s, &r.batch.arena)
 	if err == nil && e.op == schemas.Truncate && p.siblings > 1 && p.truncate == nil {
-		p.truncate = &s.version
+		version := s.version // a copy, so that not every record's stamp lands on the heap
+		p.truncate = &version
 		return event{}, errBarrier
 	}
 	return e, err
