@@ -239,7 +239,8 @@ func (w *sinkWriter) copy(ctx context.Context, sql string, rows []sink.Row, ops 
 	return nil
 }
 
-var copyLine = regexp.MustCompile(`, line (\d+)`)
+// copyLine finds the row's number in the context of a server's error.
+var copyLine = regexp.MustCompile(`(?m)^COPY .*?, line (\d+)`)
 
 // copyError names the row that the server stopped at.
 func (w *sinkWriter) copyError(rows []sink.Row, ops []int16, err error) error {

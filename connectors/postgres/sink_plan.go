@@ -115,10 +115,13 @@ func compileColumn(t schemas.Type, have sinkType) (planColumn, error) {
 		return c, nil
 	}
 	native := typeOf(t)
-	if t.Kind == schemas.Array && t.Elem.Kind == schemas.JSON {
-		native.name = "json"
-		if have.name == "jsonb" {
-			native.name = "jsonb"
+	if t.Kind == schemas.Array {
+		// The element's type is part of an array's binary form: see copyArrayOf.
+		switch {
+		case t.Elem.Kind == schemas.String:
+			native.name = "text"
+		case t.Elem.Kind == schemas.JSON && have.name != "jsonb":
+			native.name = "json"
 		}
 	}
 	c.staged = native.cast()

@@ -112,7 +112,8 @@ func (b *statementBuilder) partial() {
 
 // remove deletes one row that has the same bytes in every column, nulls included. Comparing the image rather than the
 // value needs no equality operator (json, xml and point have none) and tells 1.0 from 1.00. The parameters take the
-// columns' full types, so that they become what an insert would have stored.
+// columns' full types, so that they become what an insert would have stored. Without the casts to record the rows would
+// be compared column by column.
 func (b *statementBuilder) remove() {
 	b.st.exact = true
 	columns := make([]string, len(b.plan.columns))
@@ -122,5 +123,5 @@ func (b *statementBuilder) remove() {
 		values[i] = b.parameter(i) + "::" + b.plan.columns[i].full
 	}
 	b.st.sql = "delete from " + b.plan.name + " where ctid = (select t.ctid from " + b.plan.name + " t where row(" +
-		strings.Join(columns, ", ") + ") operator(pg_catalog.*=) row(" + strings.Join(values, ", ") + ") limit 1)"
+		strings.Join(columns, ", ") + ")::record operator(pg_catalog.*=) row(" + strings.Join(values, ", ") + ")::record limit 1)"
 }

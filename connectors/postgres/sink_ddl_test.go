@@ -1,0 +1,234 @@
+package postgres
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+var updateSQL = flag.Bool("update-sql", false, "rewrite the golden files of the sink's SQL")
+
+const targetTypes = `select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute
+where attrelid = to_regclass('target.%s') and attnum > 0 and not attisdropped order by attnum`
+
+func (f *sinkFixture) wantTypes(table, want string) {
+	f.t.Helper()
+	f.want(fmt.Sprintf(targetTypes, table), want)
+}
+
+func TestTableFollowsTheSourcesChanges(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema source; create type source.mood as enum ('b');
+create table source.things (id int primary key, price numeric(5,2), name varchar(5) not null, mood source.mood, gone text, score real)`)
+	version := uint64(0)
+	step := func(sql, want string) *sink.Table {
+		t.Helper()
+		f.exec(sql)
+		version++
+		table, rows := f.source("source", "things", version)
+		// Each time a process that has just started, which knows of no earlier version.
+		s := f.open("test")
+		for range 2 {
+			if err := s.Evolve(t.Context(), nil, table); err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+		}
+		f.wantTypes("things", want)
+		if err := s.Write(t.Context(), &sink.Batch{Tables: []sink.TableBatch{{Table: table, Rows: rows}}}); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		return table
+	}
+	first := step(`insert into source.things values (1, 1.5, 'one', 'b', 'gone', 1.5), (2, 2, 'two', null, null, null)`,
+		"id|integer|t\nprice|numeric(5,2)|f\nname|character varying(5)|f\nmood|target.mood|f\ngone|text|f\nscore|real|f")
+	step(`alter table source.things alter id type bigint, alter price type numeric(8,3), alter name type text, alter score type double precision;
+alter type source.mood add value 'a' before 'b'; alter type source.mood add value 'c';`,
+		"id|bigint|t\nprice|numeric(8,3)|f\nname|text|f\nmood|target.mood|f\ngone|text|f\nscore|double precision|f")
+	f.want("select enum_range(null::target.mood)", "{a,b,c}")
+	step(`alter table source.things rename price to cost; alter table source.things rename name to price; alter table source.things drop gone;
+alter table source.things add gone int default 7; update source.things set mood = 'c'`,
+		"id|bigint|t\ncost|numeric(8,3)|f\nprice|text|f\nmood|target.mood|f\ngone_dropped_5|text|f\nscore|double precision|f\ngone|integer|f")
+	f.want("select id, cost, price, mood, gone_dropped_5, gone from target.things order by id", "1|1.500|one|c|gone|7\n2|2.000|two|c|null|7")
+	step(`alter table source.things rename cost to x; alter table source.things rename price to cost; alter table source.things rename x to price`,
+		"id|bigint|t\nprice|numeric(8,3)|f\ncost|text|f\nmood|target.mood|f\ngone_dropped_5|text|f\nscore|double precision|f\ngone|integer|f")
+	f.want("select id, price, cost from target.things order by id", "1|1.500|one\n2|2.000|two")
+	step(`alter table source.things drop constraint things_pkey, add primary key (cost)`,
+		"id|bigint|f\nprice|numeric(8,3)|f\ncost|text|t\nmood|target.mood|f\ngone_dropped_5|text|f\nscore|double precision|f\ngone|integer|f")
+	step(`alter table source.things drop constraint things_pkey, add primary key (id)`,
+		"id|bigint|t\nprice|numeric(8,3)|f\ncost|text|f\nmood|target.mood|f\ngone_dropped_5|text|f\nscore|double precision|f\ngone|integer|f")
+
+	// A member that is still at the first version neither renames back nor writes into the wrong column.
+	if err := f.sink.Evolve(t.Context(), nil, first); err != nil {
+		t.Fatal(err)
+	}
+	f.write(first, row(sink.Upsert, 9, schemas.DecimalValue([]byte{5}, 0), "nine", "b", nil, nil))
+	f.want("select id, price, cost, gone from target.things where id = 9", "9|5.000|nine|null")
+}
+
+func TestExistingTableIsUsedWhenItsColumnsFit(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema target; create table target.orders (extra text default 'x', note varchar, id bigserial, total numeric, doc json, unique (id))`)
+	table := ordersTable()
+	f.evolve(table)
+	f.wantTypes("orders", "extra|text|f\nnote|character varying|f\nid|bigint|t\ntotal|numeric|f\ndoc|json|f")
+	for _, n := range []int{1, 2 * sinkBulkRows} {
+		var rows []sink.Row
+		for i := range n {
+			rows = append(rows, row(sink.Upsert, i, i, "n", `{"a": 1}`))
+		}
+		f.write(table, rows...)
+		f.want("select count(*), sum(total), min(extra), min(doc::text) from target.orders", fmt.Sprintf(`%d|%d|x|{"a": 1}`, n, n*(n-1)/2))
+	}
+}
+
+func TestConflictNamesTableColumnTypesAndWayOut(t *testing.T) {
+	for _, c := range []struct {
+		name, ddl string
+		parts     []string
+	}{
+		{"type", "create table target.orders (id bigint primary key, total date)", []string{"column total of target.orders", "date", "integer", "change the column's type"}},
+		{"no key", "create table target.orders (id bigint)", []string{"target.orders", `alter table "target"."orders" add primary key ("id")`}},
+		{"view", "create view target.orders as select 1 as id", []string{"target.orders", "not a plain table"}},
+		{"not null", "create table target.orders (id bigint primary key, must text not null)", []string{"column must of target.orders", "NOT NULL", "default"}},
+		{"generated", "create table target.orders (id bigint generated always as identity primary key)", []string{"column id of target.orders", "generated"}},
+		{"view uses the column", "create table target.orders (id int primary key); create view target.v as select id from target.orders", []string{`alter column "id" type bigint`, "view"}},
+		{"type in the way of an enum", "create type target.mood as (a int); create table target.orders (id bigint primary key)", []string{`"target"."mood"`, "no enum"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newSinkFixture(t)
+			f.exec("create schema target; " + c.ddl)
+			table := ordersTable()
+			if strings.Contains(c.name, "enum") {
+				source := *table.Source
+				source.Columns = append(source.Columns[:4:4], schemas.Column{ID: 5, Name: "m", SourceType: "shop.mood", Type: schemas.Type{Kind: schemas.Enum, Labels: []string{"a"}}})
+				table = targetOf(&source)
+			}
+			err := f.sink.Evolve(t.Context(), nil, table)
+			if failure.Classify(err) != failure.Config {
+				t.Fatalf("got %v, want a configuration error", err)
+			}
+			for _, part := range c.parts {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%v: want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestManyMembersMakeTheSameTableAtOnce(t *testing.T) {
+	f := newSinkFixture(t)
+	table := ordersTable()
+	const members = 6
+	errs := make([]error, members)
+	var wg sync.WaitGroup
+	for i := range members {
+		wg.Go(func() {
+			s, err := SinkConnector.Open(t.Context(), SinkConfig{URL: f.url, Schema: "own"}, sink.Env{Name: "x"})
+			if err == nil {
+				err = errors.Join(s.(sink.Evolver).Evolve(t.Context(), nil, table), s.Close())
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	f.wantTypes("orders", "id|bigint|t\ntotal|integer|f\nnote|text|f\ndoc|jsonb|f")
+}
+
+func TestConstantDefaultsAreTold(t *testing.T) {
+	for _, c := range []struct {
+		expression, value string
+		constant          bool
+	}{
+		{"5", "5", true},
+		{"'-5'::integer", "-5", true},
+		{"(-1.5)", "-1.5", true},
+		{"true", "true", true},
+		{"'it''s'::character varying(5)", "it's", true},
+		{"'{}'::jsonb", "{}", true},
+		{"now()", "", false},
+		{"nextval('a'::regclass)", "", false},
+		{"('a'::text || 'b'::text)", "", false},
+		{"'a'::text || 'b'::text", "", false},
+		{"'now'::text::timestamp(3) + '1 day'::interval", "", false},
+		{"", "", false},
+		{"-", "", false},
+		{"CURRENT_TIMESTAMP", "", false},
+	} {
+		value, constant := constantDefault(c.expression)
+		if value != c.value || constant != c.constant {
+			t.Errorf("%s: %q %v, want %q %v", c.expression, value, constant, c.value, c.constant)
+		}
+	}
+}
+
+// TestSQLIsAsReviewed compares all that is sent for two tables with golden files: -update-sql rewrites them.
+func TestSQLIsAsReviewed(t *testing.T) {
+	for _, table := range []*sink.Table{ordersTable(), logTable()} {
+		t.Run(table.Name, func(t *testing.T) {
+			e := evolution{table: table}
+			var wanted []sinkType
+			have := &targetTable{kind: "r"}
+			for i, c := range table.Columns {
+				wanted = append(wanted, wantedType(table, i))
+				have.columns = append(have.columns, targetColumn{name: c.Name, typ: wanted[i]})
+			}
+			if err := e.plan(wanted, map[string][]string{}); err != nil {
+				t.Fatal(err)
+			}
+			p, err := newSinkPlan(table, have, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const stage = "pg_temp.syncline_stage_1"
+			got := strings.Join(e.statements, ";\n") + ";\n\n" + p.createStage(stage) + ";\n\n" + p.copyStage(stage) + ";\n\n" +
+				p.copyTarget() + ";\n\n" + p.insertStaged(stage, true) + ";\n"
+			rows := []sink.Row{{Action: sink.Append}, {Action: sink.Remove}}
+			if len(table.Key) > 0 {
+				partial := make([]bool, len(table.Columns))
+				partial[2] = true
+				got += "\n" + p.deleteStaged(stage) + ";\n\n" + p.updateStaged(stage, opPartial, partial) + ";\n\n" + p.missingStaged(stage, opPartial) + ";\n"
+				rows = []sink.Row{{Action: sink.Upsert}, {Action: sink.Delete}, row(sink.Upsert, 1, 2, unchanged, unchanged)}
+			}
+			for _, r := range rows {
+				if r.Values == nil {
+					r.Values = make([]schemas.Value, len(table.Columns))
+				}
+				st, _ := p.statement(&r, nil)
+				got += "\n" + st.sql + ";\n"
+			}
+			golden(t, "sink_"+table.Name+".sql", got)
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *updateSQL {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s is different (-update-sql rewrites it):\n%s", path, diff)
+	}
+}
