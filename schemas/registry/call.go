@@ -74,7 +74,7 @@ func (c *Client) judge(what string, x *exchange, a answer, means meaning) (final
 	err = fmt.Errorf("%s: %s: %w", what, a.url, a.err)
 	switch {
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		const hint = "check username and password, or bearer_token, of the registry, and what they permit"
+		const hint = "check the username and password, or the token, of the registry, and what they permit"
 		if c.proven[x.access()].Load() {
 			return false, failure.WithHint(err, hint)
 		}

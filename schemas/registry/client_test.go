@@ -217,7 +217,7 @@ func TestAnswersMeanWhatTheyShould(t *testing.T) {
 		wait    time.Duration
 		message []string
 	}{
-		"wrong password":    {answers(401, `{"error_code":401,"message":"Unauthorized"}`), failure.Config, 0, []string{"status 401", "check username and password"}},
+		"wrong password":    {answers(401, `{"error_code":401,"message":"Unauthorized"}`), failure.Config, 0, []string{"status 401", "check the username and password"}},
 		"not permitted":     {answers(403, `nothing here`), failure.Config, 0, []string{"status 403"}},
 		"invalid schema":    {answers(422, `{"error_code":42201,"message":"Input schema is an invalid Avro schema"}`), failure.Config, 0, []string{`subject "t-value"`, "refuses the schema"}},
 		"read-only":         {answers(422, `{"error_code":42205,"message":"Subject t-value is in read-only mode"}`), failure.Retry, 0, []string{"READWRITE"}},
