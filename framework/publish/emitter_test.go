@@ -16,7 +16,7 @@ import (
 // offline returns an emitter that has its table ready and no Kafka behind it.
 func offline(t testing.TB, table *schemas.Table) *emitter {
 	t.Helper()
-	stats, err := newStats("shop", nil)
+	stats, err := newStats(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func New(o Options) (*Publisher, error) {
 	if err != nil {
 		return nil, failure.As(failure.Config, err, "")
 	}
-	stats, err := newStats(o.Name, o.Metrics)
+	stats, err := newStats(o.Metrics)
 	if err != nil {
 		return nil, err
 	}

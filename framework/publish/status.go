@@ -64,14 +64,13 @@ type stats struct {
 	behind   prometheus.Gauge
 }
 
-func newStats(connector string, r prometheus.Registerer) (*stats, error) {
-	labels := prometheus.Labels{"connector": connector}
+func newStats(r prometheus.Registerer) (*stats, error) {
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels})
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	s := &stats{
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "syncline_source_changes_total", ConstLabels: labels,
+			Name: "syncline_source_changes_total",
 			Help: "Changes taken from the source, by topic.",
 		}, []string{"topic"}),
 		rows:     counter("syncline_source_committed_changes_total", "Changes committed in Kafka."),
@@ -79,25 +78,25 @@ func newStats(connector string, r prometheus.Registerer) (*stats, error) {
 		commit:   counter("syncline_source_commits_total", "Commits to Kafka."),
 		failures: counter("syncline_source_failures_total", "Times that publishing had to begin again."),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "syncline_source_dead_letters_total", ConstLabels: labels,
+			Name: "syncline_source_dead_letters_total",
 			Help: "Changes that could not be published and were set aside, by the topic they were meant for.",
 		}, []string{"topic"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "syncline_source_latency_seconds", ConstLabels: labels,
+			Name:    "syncline_source_latency_seconds",
 			Help:    "From the commit of a change upstream until it is committed in Kafka; streamed changes only, sampled.",
 			Buckets: []float64{.001, .002, .004, .006, .008, .01, .015, .02, .03, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}),
 		cost: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "syncline_source_commit_seconds", ConstLabels: labels,
+			Name:    "syncline_source_commit_seconds",
 			Help:    "Time of one commit to Kafka, from the cut to the end.",
 			Buckets: prometheus.ExponentialBuckets(.001, 2, 14),
 		}),
 		up: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "syncline_source_publishing", ConstLabels: labels,
+			Name: "syncline_source_publishing",
 			Help: "1 while changes are published, 0 while starting, waiting as a standby, retrying or stopped.",
 		}),
 		behind: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "syncline_source_log_behind_bytes", ConstLabels: labels,
+			Name: "syncline_source_log_behind_bytes",
 			Help: "Bytes of the upstream log that are not read yet; -1 when unknown.",
 		}),
 	}

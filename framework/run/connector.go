@@ -194,7 +194,7 @@ func (t *task) openSink(c config.Sink, age time.Duration, log *zap.Logger, metri
 	t.status = func() any { return l.Status() }
 	t.ready = func() (bool, string) {
 		s := l.Status()
-		return s.Ready(), string(s.State)
+		return s.Ready, string(s.State)
 	}
 	return l, nil
 }
