@@ -82,6 +82,19 @@ func TestRowsAreEncodedWithoutAllocation(t *testing.T) {
 	}
 }
 
+func TestRawTextsTakeNoMoreMemoryWithEveryRow(t *testing.T) {
+	e, c := orderEncoder(t)
+	c.After[9] = UnrepresentableValue([]byte("what the source sent"))
+	for range 10_000 {
+		if _, err := e.AppendValue(nil, c, benchMicros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cap(e.texts) > 1024 {
+		t.Errorf("%d bytes kept for one text", cap(e.texts))
+	}
+}
+
 func TestRowsAreDecodedWithoutAllocation(t *testing.T) {
 	e, c := orderEncoder(t)
 	c.Op, c.Before = Update, c.After

@@ -178,6 +178,7 @@ func TestValuesOfAnotherTypeAreConverted(t *testing.T) {
 		{`"int"`, appendLong(nil, 7), kind(Int64), "7"},
 		{`"int"`, appendLong(nil, 7), numeric(10, 2), "7"},
 		{`"long"`, appendLong(nil, 70000), kind(Int16), ""},
+		{`"int"`, appendLong(nil, 70000), kind(Int16), ""},
 		{`"long"`, appendLong(nil, 7), kind(Int16), "7"},
 		{`"string"`, appendBytes(nil, "12.5"), numeric(10, 2), "12.5"},
 		{`"string"`, appendBytes(nil, "x"), numeric(10, 2), ""},
@@ -232,6 +233,7 @@ func TestBrokenBodiesAreRefusedWithFieldAndOffset(t *testing.T) {
 	}{
 		{mutated(func(b []byte) []byte { return append(b, 0) }), "bytes after the end"},
 		{mutated(func(b []byte) []byte { b[0] = 8; return b }), `field "before", byte 1: a union branch`},
+		{mutated(func(b []byte) []byte { b[at-2] = 6; return b }), `field "after.created_at", byte`},
 		{mutated(func(b []byte) []byte { b[at] = 'x'; return b }), `field "after.created_at", byte`},
 		{mutated(func(b []byte) []byte { b[at-1] = 0xff; return b }), `field "after.created_at", byte`},
 		{mutated(func(b []byte) []byte { return append(b[:2], bytes.Repeat([]byte{0xff}, 12)...) }), `field "after.id", byte 12: a number of more than 64 bits`},
@@ -253,6 +255,8 @@ func TestHostileLengthsTakeNoMemory(t *testing.T) {
 	}{
 		{`{"type":"array","items":"int"}`, huge},
 		{`{"type":"array","items":"int"}`, smallest},
+		{`{"type":"array","items":"int"}`, append(bytes.Clone(smallest), 0, 0)},
+		{`"long"`, append(bytes.Repeat([]byte{0xff}, 9), 2)},
 		{`{"type":"array","items":"int"}`, append(appendLong(nil, -5), huge...)},
 		{`{"type":"array","items":"int"}`, append(appendLong(nil, -(1<<40)), 0)},
 		{`"string"`, huge},
