@@ -77,7 +77,7 @@ func waitForFolder(ctx context.Context, dir string) (unlock func(), err error) {
 func maven(ctx context.Context, args ...string) error {
 	path, err := exec.LookPath("mvn")
 	if err != nil {
-		return fmt.Errorf("Maven: %w", ErrMissing)
+		return fmt.Errorf("needs Maven: %w", ErrMissing)
 	}
 	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-B", "-Dstyle.color=never", "--strict-checksums"}, args...)...)
 	out, err := cmd.CombinedOutput()

@@ -22,7 +22,7 @@ const javaMin = 17
 var java = sync.OnceValues(func() (string, error) {
 	path, err := exec.LookPath("java")
 	if err != nil {
-		return "", fmt.Errorf("Java %d: %w", javaMin, ErrMissing)
+		return "", fmt.Errorf("needs Java %d: %w", javaMin, ErrMissing)
 	}
 	out, err := exec.Command(path, "-version").CombinedOutput()
 	if err != nil {
@@ -33,7 +33,7 @@ var java = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("java -version says no version: %s", out)
 	}
 	if n, _ := strconv.Atoi(string(version[1])); n < javaMin {
-		return "", fmt.Errorf("Java %d or newer (java is version %s): %w", javaMin, version[1], ErrMissing)
+		return "", fmt.Errorf("needs Java %d or newer (java is version %s): %w", javaMin, version[1], ErrMissing)
 	}
 	return path, nil
 })

@@ -19,7 +19,7 @@ type PostgresOptions = localpg.Options
 func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) {
 	s, err := localpg.Start(ctx, opt)
 	if errors.Is(err, localpg.ErrNotInstalled) {
-		return nil, fmt.Errorf("PostgreSQL: %w: %w", ErrMissing, err)
+		return nil, fmt.Errorf("needs PostgreSQL: %w: %w", ErrMissing, err)
 	}
 	return s, err
 }
