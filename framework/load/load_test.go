@@ -1,12 +1,13 @@
 package load
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/syncline-io/syncline/integration/engines"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
 func TestRowsArriveWithTheLedger(t *testing.T) {
 	w := newWorld(t, ordersTopic)

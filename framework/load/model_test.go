@@ -15,13 +15,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -338,7 +341,11 @@ func (r *registryModel) hide(id uint32, hidden bool) {
 // world is Kafka, a registry, a source that writes as publish does, and a target.
 type world struct {
 	t        testing.TB
-	cluster  *kfake.Cluster
+	cluster  *kfake.Cluster // nil: real brokers
+	name     string         // the connector's
+	topic    string         // of orders
+	prefix   string         // of the topics
+	internal string
 	kafka    []kgo.Opt
 	client   *kgo.Client
 	registry *registryModel
@@ -350,23 +357,53 @@ const testPrefix = "shop"
 
 func newWorld(t testing.TB, topics ...string) *world {
 	t.Helper()
+	leavesNothing(t)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, append(topics, "syncline.tables")...),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": "100000000"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	w := &world{
-		t: t, cluster: cluster, db: newDatabase(t), lsn: 1000,
-		kafka:    []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.MetadataMinAge(50 * time.Millisecond)},
-		registry: &registryModel{texts: map[uint32]string{}, hidden: map[uint32]bool{}},
+	w := &world{cluster: cluster, name: "warehouse", topic: ordersTopic, prefix: testPrefix, internal: "syncline"}
+	w.connect(t, cluster.ListenAddrs()...)
+	return w
+}
+
+// leavesNothing checks at the very end of the test that no goroutine begun after this call is left.
+func leavesNothing(t testing.TB) {
+	left := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, left) })
+}
+
+// newRealWorld is a world on real brokers, with names that no other test has.
+func newRealWorld(t testing.TB, partitions int32) *world {
+	t.Helper()
+	broker, name := engines.KafkaForTest(t), engines.Unique(t)
+	leavesNothing(t)
+	w := &world{name: name, topic: name + ".public.orders", prefix: name, internal: name + "_internal"}
+	w.connect(t, broker)
+	compact := "compact"
+	admin := kadm.NewClient(w.client)
+	if _, err := admin.CreateTopic(t.Context(), partitions, 1, nil, w.topic); err != nil {
+		t.Fatal(err)
 	}
-	w.client, err = kgo.NewClient(append(w.kafka[:2:2], kgo.TransactionalID("source"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &compact}, w.internal+".tables"); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) connect(t testing.TB, brokers ...string) {
+	t.Helper()
+	w.t, w.db, w.lsn = t, newDatabase(t), 1000
+	w.kafka = []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(50 * time.Millisecond)}
+	w.registry = &registryModel{texts: map[uint32]string{}, hidden: map[uint32]bool{}}
+	var err error
+	w.client, err = kgo.NewClient(append(w.kafka[:2:2], kgo.TransactionalID(w.name+"-source"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.client.Close)
-	return w
 }
 
 // orders is the table of most tests, at one version.
@@ -433,7 +470,7 @@ type feed struct {
 
 func (w *world) feed(t *schemas.Table) *feed {
 	w.t.Helper()
-	e, err := schemas.NewEncoder(t, schemas.Mapping{Prefix: testPrefix})
+	e, err := schemas.NewEncoder(t, schemas.Mapping{Prefix: w.prefix})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -452,7 +489,7 @@ func (f *feed) describe() *feed {
 	if err != nil {
 		f.w.t.Fatal(err)
 	}
-	f.w.commit(kgo.TryCommit, &kgo.Record{Topic: "syncline.tables", Key: key, Value: value})
+	f.w.commit(kgo.TryCommit, &kgo.Record{Topic: f.w.internal + ".tables", Key: key, Value: value})
 	return f
 }
 
@@ -543,7 +580,7 @@ func (w *world) commit(how kgo.TransactionEndTry, records ...*kgo.Record) {
 
 func (w *world) options() Options {
 	return Options{
-		Name: "warehouse", Kafka: w.kafka, Registry: w.registry, Topics: []string{"shop.*"},
+		Name: w.name, Kafka: w.kafka, Registry: w.registry, Topics: []string{w.prefix + ".public.*"}, InternalPrefix: w.internal,
 		Batch: Limits{Bytes: 1 << 20, Rows: 1000, Age: time.Millisecond},
 		Open:  func(context.Context, sink.Env) (sink.Sink, error) { return &memorySink{w.db}, nil },
 		Log:   zaptest.NewLogger(w.t, zaptest.Level(zap.WarnLevel)),
@@ -623,7 +660,7 @@ func (w *world) holds(table string, want ...string) {
 // deadLetters reads n dead letters.
 func (w *world) deadLetters(n int) []*kgo.Record {
 	w.t.Helper()
-	client, err := kgo.NewClient(append(w.kafka[:2:2], kgo.ConsumeTopics("warehouse.dlq"))...)
+	client, err := kgo.NewClient(append(w.kafka[:2:2], kgo.ConsumeTopics(w.name+".dlq"))...)
 	if err != nil {
 		w.t.Fatal(err)
 	}

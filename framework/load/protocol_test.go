@@ -87,16 +87,17 @@ func (w *world) setGroupOffset(partition int32, offset int64, metadata string) {
 	admin := kadm.NewClient(w.client)
 	eventually(w.t, func() string {
 		var offsets kadm.Offsets
-		offsets.Add(kadm.Offset{Topic: ordersTopic, Partition: partition, At: offset, LeaderEpoch: -1, Metadata: metadata})
-		if err := admin.CommitAllOffsets(context.Background(), "syncline.warehouse", offsets); err != nil {
+		offsets.Add(kadm.Offset{Topic: w.topic, Partition: partition, At: offset, LeaderEpoch: -1, Metadata: metadata})
+		if err := admin.CommitAllOffsets(context.Background(), w.internal+"."+w.name, offsets); err != nil {
 			return err.Error()
 		}
 		return ""
 	})
 }
 
-func TestAnOperatorsResetIsObeyedOnce(t *testing.T) {
-	w := newWorld(t, ordersTopic)
+func TestAnOperatorsResetIsObeyedOnce(t *testing.T) { operatorsReset(t, newWorld(t, ordersTopic)) }
+
+func operatorsReset(t *testing.T, w *world) {
 	f := w.feed(keyless(900)).describe()
 	f.send(insert(1, "a", "x"))
 	f.send(insert(2, "b", "y"))
@@ -119,11 +120,11 @@ func TestAnOperatorsResetIsObeyedOnce(t *testing.T) {
 // setFaultOnGroup stops l and puts the group's offset back to what it was right after the reset was adopted.
 func (w *world) setFaultOnGroup(t *testing.T, l *running) {
 	t.Helper()
-	offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), "syncline.warehouse")
+	offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, _ := offsets.Lookup(ordersTopic, 0); o.Metadata != mark {
+	if o, _ := offsets.Lookup(w.topic, 0); o.Metadata != mark {
 		t.Errorf("the reset was not adopted: metadata %q", o.Metadata)
 	}
 	if err := l.stop(); err != nil {
@@ -156,7 +157,7 @@ func TestATopicMadeAgainStops(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
-	e := w.db.entry(ordersTopic, 0)
+	e := w.db.entry(w.topic, 0)
 	e.TopicID[0] ^= 1
 	w.db.ledger[topicPartition{ordersTopic, 0}] = e
 	err := w.start().fails(20 * time.Second)
@@ -168,7 +169,7 @@ func TestATopicMadeAgainStops(t *testing.T) {
 	w.start()
 	f.send(insert(2, "b", "y"))
 	w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=y")
-	if w.db.entry(ordersTopic, 0).TopicID == e.TopicID {
+	if w.db.entry(w.topic, 0).TopicID == e.TopicID {
 		t.Error("the ledger keeps the old topic's id")
 	}
 }
@@ -234,9 +235,9 @@ func TestARefusedRowBecomesADeadLetterAndNothingElse(t *testing.T) {
 	if n := l.Status().DeadLetters; n != 2 {
 		t.Errorf("status counts %d dead letters", n)
 	}
-	if d := w.db.entry(ordersTopic, 0); d.Next != 51 {
+	if d := w.db.entry(w.topic, 0); d.Next != 51 {
 		eventually(t, func() string {
-			if d := w.db.entry(ordersTopic, 0); d.Next < 50 {
+			if d := w.db.entry(w.topic, 0); d.Next < 50 {
 				return fmt.Sprintf("ledger stays at %d", d.Next)
 			}
 			return ""
@@ -261,7 +262,7 @@ func TestTheLedgerWaitsForTheDeadLetterTopic(t *testing.T) {
 		}
 		return ""
 	})
-	if e := w.db.entry(ordersTopic, 0); e.Next > 2 {
+	if e := w.db.entry(w.topic, 0); e.Next > 2 {
 		t.Errorf("the ledger passed the record: %d", e.Next)
 	}
 	limit := "1000000"
@@ -351,14 +352,17 @@ func TestATableThatIsDescribedLateIsWaitedFor(t *testing.T) {
 }
 
 func TestLagReachesZeroOverAbortedTransactions(t *testing.T) {
-	w := newWorld(t, ordersTopic)
+	lagOverAborts(t, newWorld(t, ordersTopic))
+}
+
+func lagOverAborts(t *testing.T, w *world) {
 	f := w.feed(orders(900)).describe()
 	f.send(insert(1, "a", "x"))
 	l := w.start()
 	w.holds("public.orders", "id=1 note=a big=x")
 	w.commit(kgo.TryAbort, f.records(insert(2, "never", "x"), insert(3, "never", "x"))...)
 	eventually(t, func() string {
-		if e := w.db.entry(ordersTopic, 0); e.Next != 5 {
+		if e := w.db.entry(w.topic, 0); e.Next != 5 {
 			return fmt.Sprintf("the ledger stands at %d, want 5", e.Next)
 		}
 		if st := l.Status(); st.Lag != 0 || st.Partitions[0].End != 5 {
@@ -367,8 +371,8 @@ func TestLagReachesZeroOverAbortedTransactions(t *testing.T) {
 		return ""
 	})
 	eventually(t, func() string {
-		offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), "syncline.warehouse")
-		if o, _ := offsets.Lookup(ordersTopic, 0); err != nil || o.At != 5 || o.Metadata != mark {
+		offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
+		if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At != 5 || o.Metadata != mark {
 			return fmt.Sprintf("group offset %d %q %v", o.At, o.Metadata, err)
 		}
 		return ""
@@ -458,6 +462,10 @@ func TestPartitionsAreHandedOverWithoutLossOrRepeat(t *testing.T) {
 	if err := w.cluster.CreateTopic(ordersTopic, 4, nil); err != nil {
 		t.Fatal(err)
 	}
+	handOver(t, w)
+}
+
+func handOver(t *testing.T, w *world) {
 	f := w.feed(keyless(900)).describe()
 	w.db.setFault(func(_ int, _ *sink.Batch, apply func() error) error {
 		time.Sleep(2 * time.Millisecond)
@@ -493,7 +501,10 @@ func TestPartitionsAreHandedOverWithoutLossOrRepeat(t *testing.T) {
 }
 
 func TestAFencedMemberDropsWhatItHasAndBeginsAgain(t *testing.T) {
-	w := newWorld(t, ordersTopic)
+	fencedMember(t, newWorld(t, ordersTopic))
+}
+
+func fencedMember(t *testing.T, w *world) {
 	f := w.feed(keyless(900)).describe()
 	f.send(insert(1, "a", "x"))
 	w.start()
@@ -501,7 +512,7 @@ func TestAFencedMemberDropsWhatItHasAndBeginsAgain(t *testing.T) {
 	w.holds("public.orders", a)
 	// Another member claims, writes what comes next, and dies.
 	w.db.mu.Lock()
-	tp := topicPartition{ordersTopic, 0}
+	tp := topicPartition{w.topic, 0}
 	e := w.db.ledger[tp]
 	e.Fence += 10
 	e.Next = 3
@@ -629,8 +640,8 @@ func TestTheGroupsOffsetsDecideWithoutALedger(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
-	offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), "syncline.warehouse")
-	if o, _ := offsets.Lookup(ordersTopic, 0); err != nil || o.At < 1 || o.Metadata == mark {
+	offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
+	if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At < 1 || o.Metadata == mark {
 		t.Fatalf("group offset %d %q %v", o.At, o.Metadata, err)
 	}
 	w.db.tables["public.orders"].rows = map[string]map[string]string{}
