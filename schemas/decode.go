@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// extractor reads one value that is not null.
-type extractor func(r *reader, a *Arena) Value
+// extractor reads one value that is not null into out, which is null before. (A Value returned would be copied twice.)
+type extractor func(r *reader, a *Arena, out *Value)
 
 // form is how a writer's type becomes a canonical one.
 type form struct {
@@ -114,13 +114,13 @@ func stringForm(w *avroType) form {
 
 func symbolForm(w *avroType) form {
 	symbols := w.symbols
-	return form{Type{Kind: Enum, Labels: symbols}, func(r *reader, _ *Arena) Value {
+	return form{Type{Kind: Enum, Labels: symbols}, func(r *reader, _ *Arena, out *Value) {
 		i := r.long()
 		if i < 0 || i >= int64(len(symbols)) {
 			r.fail(errValue)
-			return Value{}
+			return
 		}
-		return StringValue(symbols[i])
+		*out = StringValue(symbols[i])
 	}}
 }
 
@@ -131,12 +131,12 @@ func bytesForm(w *avroType) form {
 		take = func(r *reader) []byte { return r.take(size) }
 	}
 	if w.logical != "decimal" && w.connect != "org.apache.kafka.connect.data.Decimal" {
-		return form{Type{Kind: Bytes}, func(r *reader, _ *Arena) Value { return BytesValue(take(r)) }}
+		return form{Type{Kind: Bytes}, func(r *reader, _ *Arena, out *Value) { *out = BytesValue(take(r)) }}
 	}
 	scale := int32(w.scale)
-	extract := func(r *reader, _ *Arena) Value { return decimalOf(take(r), scale) }
+	extract := func(r *reader, _ *Arena, out *Value) { *out = decimalOf(take(r), scale) }
 	if w.kind == avroBytes { // without the second call
-		extract = func(r *reader, _ *Arena) Value { return decimalOf(r.bytes(), scale) }
+		extract = func(r *reader, _ *Arena, out *Value) { *out = decimalOf(r.bytes(), scale) }
 	}
 	return form{Type{Kind: Decimal, Precision: max(w.precision, 1), Scale: w.scale}, extract}
 }
@@ -153,12 +153,12 @@ func variableForm(w *avroType) (form, error) {
 		w.fields[1].name != "value" || w.fields[1].typ.kind != avroBytes {
 		return form{}, fmt.Errorf("record %s has other fields than Debezium's", w.name)
 	}
-	return form{Type{Kind: Decimal}, func(r *reader, _ *Arena) Value {
+	return form{Type{Kind: Decimal}, func(r *reader, _ *Arena, out *Value) {
 		scale := r.long()
 		if scale < -maxScale || scale > maxScale {
 			r.fail(errValue)
 		}
-		return decimalOf(r.bytes(), int32(scale))
+		*out = decimalOf(r.bytes(), int32(scale))
 	}}, nil
 }
 
@@ -214,19 +214,21 @@ func sameForm(from, to *Type) bool {
 
 func throughText(f form, t *Type) extractor {
 	var text []byte
-	return func(r *reader, a *Arena) Value {
-		v := f.extract(r, a)
+	var v Value
+	return func(r *reader, a *Arena, out *Value) {
+		v = Value{}
+		f.extract(r, a, &v)
 		if r.err != nil {
-			return Value{}
+			return
 		}
 		text = AppendText(text[:0], &f.typ, v)
 		kept := a.Bytes(len(text))
 		copy(kept, text)
-		out, err := ParseText(kept, t, a)
+		parsed, err := ParseText(kept, t, a)
 		if err != nil {
 			r.fail(errText)
 		}
-		return out
+		*out = parsed
 	}
 }
 
@@ -238,15 +240,15 @@ func fieldExtractor(w *avroType, t *Type) (extractor, error) {
 		return one, err
 	}
 	null := nullBranch(w)
-	return func(r *reader, a *Arena) Value {
+	return func(r *reader, a *Arena, out *Value) {
 		switch i := r.long(); {
 		case i == null:
-			return Value{}
+			return
 		case i < 0 || i >= int64(len(w.branches)):
 			r.fail(errBranch)
-			return Value{}
+			return
 		}
-		return one(r, a)
+		one(r, a, out)
 	}, nil
 }
 
@@ -262,45 +264,48 @@ func nullBranch(w *avroType) int64 {
 
 func arrayExtractor(one extractor, least int) extractor {
 	var more []Value // for arrays of several blocks, whose length only their end tells
-	return func(r *reader, a *Arena) Value {
+	return func(r *reader, a *Arena, out *Value) {
 		n := r.block(least)
 		values := a.Values(n)
 		for i := range values {
-			if values[i] = one(r, a); r.err != nil {
-				return Value{}
+			if one(r, a, &values[i]); r.err != nil {
+				return
 			}
 		}
 		if n == 0 {
-			return ArrayValue(values)
+			*out = ArrayValue(values)
+			return
 		}
 		if n = r.block(least); n == 0 {
-			return ArrayValue(values)
+			*out = ArrayValue(values)
+			return
 		}
 		more = append(more[:0], values...)
 		for ; n > 0; n = r.block(least) {
 			for range n {
-				if more = append(more, one(r, a)); r.err != nil {
-					return Value{}
+				more = append(more, Value{})
+				if one(r, a, &more[len(more)-1]); r.err != nil {
+					return
 				}
 			}
 		}
 		values = a.Values(len(more))
 		copy(values, more)
-		return ArrayValue(values)
+		*out = ArrayValue(values)
 	}
 }
 
-func extractBool(r *reader, _ *Arena) Value { return BoolValue(r.boolean()) }
+func extractBool(r *reader, _ *Arena, out *Value) { *out = BoolValue(r.boolean()) }
 
-func extractInt16(r *reader, _ *Arena) Value {
+func extractInt16(r *reader, _ *Arena, out *Value) {
 	v := r.long()
 	if v != int64(int16(v)) {
 		r.fail(errValue)
 	}
-	return IntValue(v)
+	*out = IntValue(v)
 }
 
-func extractInt32(r *reader, _ *Arena) Value { return IntValue(r.int()) }
+func extractInt32(r *reader, _ *Arena, out *Value) { *out = IntValue(r.int()) }
 
 // int reads an Avro int.
 func (r *reader) int() int64 {
@@ -311,72 +316,73 @@ func (r *reader) int() int64 {
 	return v
 }
 
-func extractLong(r *reader, _ *Arena) Value { return IntValue(r.long()) }
+func extractLong(r *reader, _ *Arena, out *Value) { *out = IntValue(r.long()) }
 
-func extractFloat32(r *reader, _ *Arena) Value {
+func extractFloat32(r *reader, _ *Arena, out *Value) {
 	b := r.take(4)
 	if len(b) == 0 {
-		return Value{}
+		return
 	}
-	return FloatValue(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
+	*out = FloatValue(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
 }
 
-func extractFloat64(r *reader, _ *Arena) Value {
+func extractFloat64(r *reader, _ *Arena, out *Value) {
 	b := r.take(8)
 	if len(b) == 0 {
-		return Value{}
+		return
 	}
-	return FloatValue(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	*out = FloatValue(math.Float64frombits(binary.LittleEndian.Uint64(b)))
 }
 
-func extractBytes(r *reader, _ *Arena) Value { return BytesValue(r.bytes()) }
+func extractBytes(r *reader, _ *Arena, out *Value) { *out = BytesValue(r.bytes()) }
 
-func extractDate(r *reader, _ *Arena) Value {
+func extractDate(r *reader, _ *Arena, out *Value) {
 	switch days := r.int(); days {
 	case datePosInfinity:
-		return IntValue(PosInfinity)
+		*out = IntValue(PosInfinity)
 	case dateNegInfinity:
-		return IntValue(NegInfinity)
+		*out = IntValue(NegInfinity)
 	default:
-		return IntValue(days)
+		*out = IntValue(days)
 	}
 }
 
-func extractMilliTime(r *reader, _ *Arena) Value { return IntValue(r.int() * 1000) }
+func extractMilliTime(r *reader, _ *Arena, out *Value) { *out = IntValue(r.int() * 1000) }
 
-func extractMillis(r *reader, _ *Arena) Value {
+func extractMillis(r *reader, _ *Arena, out *Value) {
 	millis := r.long()
 	switch {
 	case millis == millisPosInfinity:
-		return IntValue(PosInfinity)
+		*out = IntValue(PosInfinity)
 	case millis == millisNegInfinity:
-		return IntValue(NegInfinity)
+		*out = IntValue(NegInfinity)
 	case millis > math.MaxInt64/1000 || millis < math.MinInt64/1000:
 		r.fail(errValue)
-		return Value{}
+	default:
+		*out = IntValue(millis * 1000)
 	}
-	return IntValue(millis * 1000)
 }
 
-func extractNanos(r *reader, _ *Arena) Value {
+func extractNanos(r *reader, _ *Arena, out *Value) {
 	micros, _ := floorDiv(r.long(), 1000)
-	return IntValue(micros)
+	*out = IntValue(micros)
 }
 
-func extractDuration(r *reader, _ *Arena) Value { return IntervalValue(0, 0, r.long()) }
+func extractDuration(r *reader, _ *Arena, out *Value) { *out = IntervalValue(0, 0, r.long()) }
 
-func extractNanoDuration(r *reader, _ *Arena) Value { return IntervalValue(0, 0, r.long()/1000) }
+func extractNanoDuration(r *reader, _ *Arena, out *Value) { *out = IntervalValue(0, 0, r.long()/1000) }
 
-func extractInterval(r *reader, _ *Arena) Value {
+func extractInterval(r *reader, _ *Arena, out *Value) {
 	b := r.bytes()
 	if r.err != nil {
-		return Value{}
+		return
 	}
 	months, days, micros, err := ParseInterval(b)
 	if err != nil {
-		return unreadable(r, b, err)
+		*out = unreadable(r, b, err)
+		return
 	}
-	return IntervalValue(months, days, micros)
+	*out = IntervalValue(months, days, micros)
 }
 
 // unreadable keeps the text of a value that is right but outside the canonical range, and refuses any other.
@@ -388,19 +394,21 @@ func unreadable(r *reader, text []byte, err error) Value {
 	return Value{}
 }
 
-func extractZoned(r *reader, _ *Arena) Value {
+func extractZoned(r *reader, _ *Arena, out *Value) {
 	b := r.bytes()
 	if r.err != nil {
-		return Value{}
+		return
 	}
 	if micros, ok := parseZoned(b); ok {
-		return IntValue(micros)
+		*out = IntValue(micros)
+		return
 	}
 	micros, err := ParseTimestampTZ(b)
 	if err != nil {
-		return unreadable(r, b, err)
+		*out = unreadable(r, b, err)
+		return
 	}
-	return IntValue(micros)
+	*out = IntValue(micros)
 }
 
 // parseZoned reads the one form that nearly every timestamp has: "2025-01-01T09:00:00.000000Z".
@@ -426,14 +434,14 @@ func parseZoned(b []byte) (int64, bool) {
 	return daysOf(y, m, d)*microsPerDay + (hour*3600+minute*60+second)*microsPerSecond + micro, true
 }
 
-func extractUUID(r *reader, a *Arena) Value {
+func extractUUID(r *reader, a *Arena, out *Value) {
 	b := r.bytes()
 	if r.err != nil {
-		return Value{}
+		return
 	}
 	v, err := parseUUIDText(b, a)
 	if err != nil {
 		r.fail(errText)
 	}
-	return v
+	*out = v
 }

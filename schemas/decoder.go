@@ -226,7 +226,7 @@ func (w *row) read(r *reader, values []Value, a *Arena) string {
 		if f.column < 0 {
 			f.skip.skip(r, 0)
 		} else {
-			values[f.column] = f.value(r, a)
+			f.value(r, a, &values[f.column])
 		}
 		if r.err != nil {
 			return f.name
@@ -235,16 +235,16 @@ func (w *row) read(r *reader, values []Value, a *Arena) string {
 	return ""
 }
 
-func (f *rowField) value(r *reader, a *Arena) Value {
+func (f *rowField) value(r *reader, a *Arena, out *Value) {
 	if f.union {
 		if i := r.long(); i != f.branch {
 			if i != f.null {
 				r.fail(errBranch)
 			}
-			return Value{}
+			return
 		}
 	}
-	return f.extract(r, a)
+	f.extract(r, a, out)
 }
 
 // sourceFieldReader reads one field of the source block.

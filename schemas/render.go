@@ -10,14 +10,14 @@ import (
 // and keys by name, bytes in base 64. Topics of others have them, such as Debezium's points.
 func renderedForm(w *avroType) form {
 	var text []byte
-	return form{Type{Kind: JSON}, func(r *reader, a *Arena) Value {
+	return form{Type{Kind: JSON}, func(r *reader, a *Arena, out *Value) {
 		text = render(text[:0], w, r, 0)
 		if r.err != nil || string(text) == "null" {
-			return Value{}
+			return
 		}
 		kept := a.Bytes(len(text))
 		copy(kept, text)
-		return BytesValue(kept)
+		*out = BytesValue(kept)
 	}}
 }
 
