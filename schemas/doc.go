@@ -5,8 +5,18 @@
 // version), [Value] (one typed value) and [Change] (an operation on one row). Mapping, filters and targets work on them
 // and never on Avro. A row is a []Value in the order of the table's columns.
 //
-// Read in this order: type.go, table.go, value.go, change.go, then debezium.go (the mapping from a table to the schema
-// text that Debezium would register), encoder.go and decoder.go (compiled per table version and per writer schema).
+// Read in this order: type.go, table.go, value.go, change.go; then debezium.go (the mapping from a table to the schema
+// text that Debezium would register, with default.go for its defaults), encoder.go with appender.go (one function per
+// column, compiled per table version) and decoder.go with avro.go and extractor.go (one function per field, compiled per
+// writer schema). text.go, decimal.go, datetime.go, interval.go and array.go are the values as PostgreSQL's text: what
+// its connectors read and write, and what the raw headers hold.
+//
+// What the envelope cannot say stands in headers (headers.go), and in the records of the tables topic (tables.go).
+//
+// Where the mapping differs from Debezium, it is to lose nothing: a null in a column with a default stays null, the
+// zeros at the end of an unconstrained decimal's fraction stay (not in keys, where equal numbers have equal bytes),
+// numeric(3,-3) is decimal(6,0), columns of types that Debezium leaves out are nullable strings, and field names that
+// would collide are told apart.
 //
 // The package imports nothing of ours and knows neither Kafka nor a database.
 package schemas

@@ -1,0 +1,429 @@
+package schemas
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"strconv"
+)
+
+// fit says how well a field holds a value.
+type fit uint8
+
+const (
+	fitsExactly fit = iota
+	fitsRoughly     // written, but less exact: the source's text belongs beside it
+	fitsNot         // nothing written
+	fitsWrongly     // nothing written: the value is of another kind than the column, which is a mistake of its maker
+)
+
+// appender appends the Avro form of a value that is neither null, unchanged nor unrepresentable. When the value does
+// not fit, dst comes back as it was.
+type appender func(dst []byte, v Value) ([]byte, fit)
+
+// fieldAppender compiles the appender of a type.
+func fieldAppender(t *Type) appender {
+	switch t.Kind {
+	case Bool:
+		return appendBool
+	case Int16:
+		return appendInt16
+	case Int32:
+		return appendInt32
+	case Int64:
+		return appendInt64
+	case Float32:
+		return appendFloat32
+	case Float64:
+		return appendFloat64
+	case Decimal:
+		if t.Precision == 0 {
+			return appendVariableDecimal
+		}
+		scale := fieldScale(t)
+		return func(dst []byte, v Value) ([]byte, fit) { return appendScaledDecimal(dst, v, scale) }
+	case Date:
+		return appendDateField
+	case Time:
+		if t.Precision <= 3 {
+			return appendMilliTime
+		}
+		return appendInt64
+	case Timestamp:
+		if t.Precision <= 3 {
+			return appendMilliTimestamp
+		}
+		return appendInt64
+	case TimestampTZ:
+		digits := t.Precision
+		return func(dst []byte, v Value) ([]byte, fit) { return appendZoned(dst, v, digits) }
+	case Interval:
+		return appendDuration
+	case Array:
+		return arrayAppender(innermost(t.Elem))
+	}
+	return appendText
+}
+
+func appendBool(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindBool {
+		return dst, fitsWrongly
+	}
+	return append(dst, byte(v.num)), fitsExactly
+}
+
+func appendInt16(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	i := v.Int()
+	if i != int64(int16(i)) {
+		return dst, fitsNot
+	}
+	return appendLong(dst, i), fitsExactly
+}
+
+func appendInt32(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	i := v.Int()
+	if i != int64(int32(i)) {
+		return dst, fitsNot
+	}
+	return appendLong(dst, i), fitsExactly
+}
+
+func appendInt64(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	return appendLong(dst, v.Int()), fitsExactly
+}
+
+func appendFloat32(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindFloat {
+		return dst, fitsWrongly
+	}
+	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.Float()))), fitsExactly
+}
+
+func appendFloat64(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindFloat {
+		return dst, fitsWrongly
+	}
+	return binary.LittleEndian.AppendUint64(dst, v.num), fitsExactly
+}
+
+func appendText(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindBytes {
+		return dst, fitsWrongly
+	}
+	return appendBytes(dst, v.Bytes()), fitsExactly
+}
+
+var zeroByte = []byte{0}
+
+func appendUnscaled(dst, unscaled []byte) []byte {
+	if len(unscaled) == 0 {
+		unscaled = zeroByte
+	}
+	return appendBytes(dst, trimSign(unscaled))
+}
+
+func appendScaledDecimal(dst []byte, v Value, scale int32) ([]byte, fit) {
+	if v.kind != KindDecimal {
+		return dst, fitsWrongly
+	}
+	unscaled, have, form := v.Decimal()
+	if form != Finite {
+		return dst, fitsNot
+	}
+	if have == scale {
+		return appendUnscaled(dst, unscaled), fitsExactly
+	}
+	return appendRescaled(dst, unscaled, have, scale)
+}
+
+// appendRescaled appends a decimal whose scale is not the field's; digits that the field has no room for do not fit.
+// No source of ours sends such values, so it may be slow.
+func appendRescaled(dst, unscaled []byte, have, want int32) ([]byte, fit) {
+	n := bigFromTwos(unscaled)
+	distance := int64(want) - int64(have)
+	if n.Sign() == 0 {
+		return appendUnscaled(dst, zeroByte), fitsExactly
+	}
+	if distance > maxScale || distance < -maxScale {
+		return dst, fitsNot
+	}
+	factor := new(big.Int).Exp(big.NewInt(10), big.NewInt(max(distance, -distance)), nil)
+	if distance > 0 {
+		n.Mul(n, factor)
+	} else {
+		var rest big.Int
+		if n.QuoRem(n, factor, &rest); rest.Sign() != 0 {
+			return dst, fitsNot
+		}
+	}
+	return appendBytes(dst, twosFromBig(n, new(Arena))), fitsExactly
+}
+
+// maxScale bounds the scale of a decimal on the wire: PostgreSQL has at most 131,072 digits before the point and
+// 16,383 after it. It keeps a few hostile bytes from standing for gigabytes of zeros.
+const maxScale = 1 << 18
+
+// appendVariableDecimal appends the record {scale, value}. Unlike Debezium it keeps the zeros at the end of a fraction:
+// to PostgreSQL 1.10 is not the same text as 1.1.
+func appendVariableDecimal(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindDecimal {
+		return dst, fitsWrongly
+	}
+	unscaled, scale, form := v.Decimal()
+	if form != Finite {
+		return dst, fitsNot
+	}
+	if scale < 0 {
+		return appendRescaled(appendLong(dst, 0), unscaled, scale, 0)
+	}
+	return appendUnscaled(appendLong(dst, int64(scale)), unscaled), fitsExactly
+}
+
+// appendVariableKey is appendVariableDecimal for keys: equal numbers have equal bytes, so the zeros at the end of a
+// fraction are dropped, as in Debezium.
+func appendVariableKey(dst []byte, v Value) ([]byte, fit) {
+	unscaled, scale, form := v.Decimal()
+	if v.kind != KindDecimal || form != Finite || scale <= 0 {
+		return appendVariableDecimal(dst, v)
+	}
+	if len(unscaled) > 8 {
+		return appendStripped(dst, unscaled, scale)
+	}
+	n := smallInt(unscaled)
+	for ; scale > 0 && n%10 == 0; scale-- {
+		n /= 10
+	}
+	var short [8]byte
+	binary.BigEndian.PutUint64(short[:], uint64(n))
+	return appendUnscaled(appendLong(dst, int64(scale)), short[:]), fitsExactly
+}
+
+func appendStripped(dst, unscaled []byte, scale int32) ([]byte, fit) {
+	n, ten := bigFromTwos(unscaled), big.NewInt(10)
+	var quotient, rest big.Int
+	for scale > 0 {
+		if quotient.QuoRem(n, ten, &rest); rest.Sign() != 0 {
+			break
+		}
+		n.Set(&quotient)
+		scale--
+	}
+	return appendBytes(appendLong(dst, int64(scale)), twosFromBig(n, new(Arena))), fitsExactly
+}
+
+// What Debezium writes for infinite dates and infinite timestamps in milliseconds; in microseconds they are the largest
+// and the smallest long, which are ours too.
+const (
+	datePosInfinity   = 2146033979
+	dateNegInfinity   = -2147472691
+	millisPosInfinity = 9223372036825200000
+	millisNegInfinity = -9223372036832400000
+)
+
+func appendDateField(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	days := v.Int()
+	switch {
+	case days == PosInfinity:
+		days = datePosInfinity
+	case days == NegInfinity:
+		days = dateNegInfinity
+	case days >= datePosInfinity || days <= dateNegInfinity:
+		return dst, fitsNot
+	}
+	return appendLong(dst, days), fitsExactly
+}
+
+func appendMilliTime(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	millis, rest := floorDiv(v.Int(), 1000)
+	return appendLong(dst, millis), roughlyIf(rest != 0)
+}
+
+func appendMilliTimestamp(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	switch v.Int() {
+	case PosInfinity:
+		return appendLong(dst, millisPosInfinity), fitsExactly
+	case NegInfinity:
+		return appendLong(dst, millisNegInfinity), fitsExactly
+	}
+	return appendMilliTime(dst, v)
+}
+
+func roughlyIf(lossy bool) fit {
+	if lossy {
+		return fitsRoughly
+	}
+	return fitsExactly
+}
+
+// maxZoned is more than the longest ISO timestamp, "+294246-12-31T23:59:59.999999Z".
+const maxZoned = 40
+
+// appendZoned appends a timestamp in ISO 8601 and UTC, with as many digits of the fraction as the column has.
+func appendZoned(dst []byte, v Value, digits int) ([]byte, fit) {
+	if v.kind != KindInt {
+		return dst, fitsWrongly
+	}
+	micros := v.Int()
+	if isInfinite(micros) {
+		var text [maxZoned]byte
+		return appendBytes(dst, appendInfinity(text[:0], micros)), fitsExactly
+	}
+	// The length is one byte, because the text is shorter than 64: it is set when the text is there.
+	start := len(dst)
+	dst = append(dst, 0)
+	days, rest := floorDiv(micros, microsPerDay)
+	y, m, d := civil(days)
+	switch {
+	case y < 0:
+		dst = append(dst, '-')
+		y = -y
+	case y > 9999:
+		dst = append(dst, '+')
+	}
+	dst = appendPadded(dst, uint64(y), 4)
+	dst = append(dst, '-', byte('0'+m/10), byte('0'+m%10), '-', byte('0'+d/10), byte('0'+d%10), 'T')
+	dst = appendClock(dst, rest)
+	fraction, unit := rest%microsPerSecond, int64(microsPerSecond)
+	if digits > 0 {
+		dst = append(dst, '.')
+	}
+	for range digits {
+		unit /= 10
+		dst = append(dst, byte('0'+fraction/unit))
+		fraction %= unit
+	}
+	dst = append(dst, 'Z')
+	dst[start] = byte(len(dst)-start-1) << 1
+	return dst, roughlyIf(fraction != 0)
+}
+
+// microsPerMonth is a twelfth of 365.25 days: Debezium's month.
+const microsPerMonth = 2_629_800 * microsPerSecond
+
+// appendDuration appends an interval in microseconds, which is exact only without months and days.
+func appendDuration(dst []byte, v Value) ([]byte, fit) {
+	if v.kind != KindInterval {
+		return dst, fitsWrongly
+	}
+	months, days, micros := v.Interval()
+	// In steps of at most 2^31 × 2.7e12 the sum of months and days stays within 2^73: it is made in floating point
+	// only to see whether it saturates.
+	if approx := float64(months)*microsPerMonth + float64(days)*microsPerDay + float64(micros); math.Abs(approx) > 9e18 {
+		return appendLong(dst, saturated(months, days, micros)), fitsRoughly
+	}
+	total := int64(months)*microsPerMonth + int64(days)*microsPerDay + micros // wraps around to the right sum
+	return appendLong(dst, total), roughlyIf(months != 0 || days != 0)
+}
+
+func saturated(months, days int32, micros int64) int64 {
+	sum := new(big.Int).Mul(big.NewInt(int64(months)), big.NewInt(microsPerMonth))
+	sum.Add(sum, new(big.Int).Mul(big.NewInt(int64(days)), big.NewInt(microsPerDay)))
+	sum.Add(sum, big.NewInt(micros))
+	switch {
+	case sum.IsInt64():
+		return sum.Int64()
+	case sum.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}
+
+// arrayAppender appends an array of one dimension.
+func arrayAppender(elem *Type) appender {
+	one := fieldAppender(elem)
+	required := elem.Kind == Enum
+	return func(dst []byte, v Value) ([]byte, fit) {
+		if v.kind != KindArray {
+			return dst, fitsWrongly
+		}
+		start, worst := len(dst), fitsExactly
+		elems := v.Array()
+		if len(elems) > 0 {
+			dst = appendLong(dst, int64(len(elems)))
+		}
+		for _, e := range elems {
+			switch {
+			case e.kind == KindArray, e.kind == KindUnrepresentable, e.kind == KindNull && required:
+				return dst[:start], fitsNot
+			case e.kind == KindNull:
+				dst = append(dst, 0)
+				continue
+			case !required:
+				dst = append(dst, 2)
+			}
+			var f fit
+			if dst, f = one(dst, e); f >= fitsNot {
+				return dst[:start], f
+			}
+			worst = max(worst, f)
+		}
+		return append(dst, 0), worst
+	}
+}
+
+// placeholderOf is what Debezium writes for a value that was not sent; null where it has no way to say so.
+func placeholderOf(t *Type) Value {
+	switch t.Kind {
+	case String, JSON, Bytes, Enum:
+		return StringValue(Placeholder)
+	case Array:
+		switch t.Elem.Kind {
+		case String, JSON, Bytes, Enum:
+			return ArrayValue([]Value{StringValue(Placeholder)})
+		case Int32, Int64, Date:
+			elems := make([]Value, len(Placeholder))
+			for i := range elems {
+				elems[i] = IntValue(int64(Placeholder[i]))
+			}
+			return ArrayValue(elems)
+		}
+	}
+	return Null()
+}
+
+// appendJSON appends v as plain JSON, as Debezium writes a key into a header. Bytes and decimals are in base 64.
+func appendJSON(dst []byte, t *Type, v Value, body []byte) []byte {
+	switch v.kind {
+	case KindBool:
+		return strconv.AppendBool(dst, v.Bool())
+	case KindFloat:
+		if f := javaFloat(v.Float(), t.Kind == Float32); f != "" {
+			return append(dst, f...)
+		}
+		return append(AppendFloat(append(dst, '"'), v.Float(), false), '"')
+	}
+	r := reader{buf: body}
+	switch t.Kind {
+	case Decimal:
+		if t.Precision > 0 {
+			return appendBase64(dst, r.bytes())
+		}
+		dst = append(dst, `{"scale":`...)
+		dst = strconv.AppendInt(dst, r.long(), 10)
+		dst = append(dst, `,"value":`...)
+		return append(appendBase64(dst, r.bytes()), '}')
+	case Bytes:
+		return appendBase64(dst, r.bytes())
+	case Int16, Int32, Int64, Date, Time, Timestamp, Interval:
+		return strconv.AppendInt(dst, r.long(), 10)
+	}
+	return appendJSONString(dst, r.bytes())
+}

@@ -1,0 +1,56 @@
+package schemas
+
+import "testing"
+
+func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
+	for _, tc := range []struct {
+		column Column
+		expr   string
+		want   string
+	}{
+		{col("c", kind(Int32)), "0", "0"},
+		{col("c", kind(Int32)), "'-7'::integer", "-7"},
+		{col("c", kind(Int32)), "(-7)", "-7"},
+		{col("c", kind(Int32)), "nextval('s'::regclass)", "0"},
+		{col("c", kind(Int32)), "(1 + 1)", "0"},
+		{col("c", kind(Int16)), "70000", ""},
+		{col("c", kind(Bool)), "true", "true"},
+		{col("c", kind(Bool)), "is_nice()", "false"},
+		{col("c", kind(Float64)), "1.5", "1.5"},
+		{col("c", kind(Float64)), "'1e10'::double precision", "1.0E10"},
+		{col("c", kind(Float32)), "0.1", "0.1"},
+		{col("c", kind(Float64)), "'NaN'::double precision", ""},
+		{col("c", numeric(6, 2)), "1.5", "\"\\u0000\u0096\""},
+		{col("c", numeric(6, 2)), "(-1)", "\"\u009c\""},
+		{col("c", numeric(6, 2)), "1.555", ""},
+		{col("c", kind(Decimal)), "1.5", ""},
+		{col("c", kind(String)), "'it''s \"\\ \n'::text", `"it's \"\\ \n"`},
+		{col("c", kind(String)), "''::text", `""`},
+		{col("c", kind(String)), "('a'::text || 'b'::text)", `""`},
+		{col("c", kind(String)), "CURRENT_USER", `""`},
+		{col("c", kind(String)), "NULL::character varying", ""},
+		{other("c", "character varying(10)"), "'x'::character varying(10)", `"x"`},
+		{other("c", "inet"), "'10.0.0.1'::inet", ""},
+		{col("c", kind(Date)), "'2016-11-04'::date", "17109"},
+		{col("c", kind(Date)), "CURRENT_DATE", "0"},
+		{col("c", digits(Time, 6)), "'00:00:01'::time without time zone", "1000000"},
+		{col("c", digits(Timestamp, 3)), "'1970-01-01 00:00:01'::timestamp(3) without time zone", "1000"},
+		{col("c", digits(Timestamp, 6)), "now()", "0"},
+		{col("c", digits(TimestampTZ, 6)), "CURRENT_TIMESTAMP", `"1970-01-01T00:00:00.000000Z"`},
+		{col("c", kind(Interval)), "'1 mon'::interval", "2629800000000"},
+		{col("c", kind(UUID)), "gen_random_uuid()", `"00000000-0000-0000-0000-000000000000"`},
+		{col("c", kind(JSON)), `'{}'::jsonb`, `"{}"`},
+		{col("c", Type{Kind: Enum, Labels: []string{"a b"}}), `'a b'::"Odd Enum"`, `"a b"`},
+		{col("c", Type{Kind: Enum, Labels: []string{"a"}}), `first_mood()`, ""},
+		{col("c", kind(Bytes)), `'\x00'::bytea`, ""},
+		{col("c", arrayOf(kind(Int32))), "'{}'::integer[]", ""},
+		{col("c", kind(Int32)), "()", "0"},
+		{col("c", kind(Int32)), "'unfinished", "0"},
+	} {
+		c := tc.column
+		c.Default = tc.expr
+		if _, got := defaultOf(&c); got != tc.want {
+			t.Errorf("%v default %s: %s, want %s", c.Type, tc.expr, got, tc.want)
+		}
+	}
+}
