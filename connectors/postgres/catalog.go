@@ -205,7 +205,7 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 			l.key = append(l.key, row)
 		}
 		l.table.Columns = append(l.table.Columns, schemas.Column{
-			ID: int32(a.num), Name: a.name, Type: columnType(a.typ, a.typmod, types), SourceType: a.typeText,
+			ID: int32(max(0, a.num)), Name: a.name, Type: columnType(a.typ, a.typmod, types), SourceType: a.typeText,
 			Nullable: !a.notNull, Default: a.def, Generated: a.generated, Key: key,
 		})
 	}

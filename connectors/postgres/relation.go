@@ -1,0 +1,340 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// relation is a table as the stream tells it. The relation message is the truth about the columns and their types at
+// that moment of the log; the catalog, which is of today, adds what the message leaves out where both still agree.
+type relation struct {
+	message relationMessage
+	// layout is made when the first change is to be emitted: while a transaction is read again up to the position, what
+	// its messages said earlier must not make versions again. nil until then.
+	layout *layout
+	// nullable columns that the catalog of today calls NOT NULL, but that have held a null at this moment of the log.
+	nullable map[string]bool
+
+	before, after []schemas.Value
+}
+
+// announce notes a relation message; an earlier one of the same table is out of date.
+func (r *reading) announce(m relationMessage) {
+	r.stream.relations[m.oid] = &relation{message: m}
+}
+
+// relation returns the table of a change that is to be emitted; nil when its changes do not count, or not yet.
+func (r *reading) relation(ctx context.Context, oid uint32) (*relation, error) {
+	rel := r.stream.relations[oid]
+	if rel == nil {
+		return nil, fmt.Errorf("a change of the table with OID %d came before the table was announced", oid)
+	}
+	if rel.layout != nil {
+		return rel, nil
+	}
+	if !r.source.tables[oid] || !r.source.state.table(oid).Done {
+		return nil, nil // looked up again every time: a snapshot may finish between two changes
+	}
+	return rel, r.compile(ctx, rel)
+}
+
+// compile makes the table's layout, under the version that its shape has or a new one.
+func (r *reading) compile(ctx context.Context, rel *relation) error {
+	m := &rel.message
+	info, err := r.catalog.relation(ctx, m.oid)
+	if err != nil {
+		return err
+	}
+	if info == nil {
+		info = &relationInfo{oid: m.oid}
+	}
+	sent, err := r.mergeAttributes(ctx, rel, info)
+	if err != nil {
+		return err
+	}
+	merged := &relationInfo{
+		oid: m.oid, schema: m.schema, name: m.name, identity: m.identity, attributes: sent,
+		key: keyOf(m, sent, info.key),
+	}
+	lay, err := r.catalog.layout(ctx, merged, sent)
+	if err != nil {
+		return err
+	}
+	if last := r.known[m.oid]; last != nil && last.SameShape(lay.table) {
+		lay.table = last // the same version: whoever has compiled something for it finds it again
+	} else {
+		changed := r.source.state.version(lay.table, uint64(r.stream.commit))
+		r.known[m.oid] = lay.table
+		if changed {
+			if err := r.setState(false); err != nil {
+				return err
+			}
+		}
+	}
+	rel.layout = lay
+	rel.before = make([]schemas.Value, len(lay.table.Columns))
+	rel.after = make([]schemas.Value, len(lay.table.Columns))
+	return nil
+}
+
+// mergeAttributes completes the message's columns from the catalog.
+func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *relationInfo) ([]attribute, error) {
+	sent := make([]attribute, len(rel.message.columns))
+	for i, c := range rel.message.columns {
+		sent[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}
+		at := slices.IndexFunc(info.attributes, func(a attribute) bool { return !a.dropped && a.name == c.name && a.typ == c.typ })
+		if at >= 0 {
+			found := info.attributes[at]
+			if found.typmod != c.typmod {
+				found.typmod, found.typeText = c.typmod, ""
+			}
+			sent[i] = found
+		}
+		if rel.nullable[c.name] {
+			sent[i].notNull = false
+		}
+		if sent[i].typeText == "" {
+			text, err := r.typeText(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			sent[i].typeText = text
+		}
+	}
+	inferNumbers(sent, info.attributes)
+	return sent, nil
+}
+
+func (r *reading) typeText(ctx context.Context, c relationColumn) (string, error) {
+	text, err := r.catalog.typeText(ctx, c.typ, c.typmod)
+	if name, ok := r.stream.typeNames[c.typ]; ok && err == nil && (text == "???" || text == "") {
+		text = name // the type is gone by now
+	}
+	return text, err
+}
+
+// inferNumbers finds the numbers of columns that the catalog knows under another name by now (renamed, dropped, of
+// another type): columns come in the order of their numbers, so where as many numbers as columns are left between two
+// known ones, they belong to each other.
+func inferNumbers(sent, all []attribute) {
+	for i := 0; i < len(sent); {
+		if sent[i].num != 0 {
+			i++
+			continue
+		}
+		end := i
+		for end < len(sent) && sent[end].num == 0 {
+			end++
+		}
+		low, high := int16(0), int16(1<<15-1)
+		if i > 0 {
+			low = sent[i-1].num
+		}
+		if end < len(sent) {
+			high = sent[end].num
+		}
+		var free []int16
+		for _, a := range all {
+			if a.num > low && a.num < high && !a.hidden {
+				free = append(free, a.num)
+			}
+		}
+		if len(free) == end-i {
+			for j, num := range free {
+				sent[i+j].num = num
+			}
+		}
+		i = end
+	}
+}
+
+// keyOf gives the attnums of the key. Which columns they are, the message says (but with identity full it marks all, and
+// the primary key is what the catalog knows); their order is the catalog's while it knows the same columns. Columns
+// whose number nobody knows get one of their own, below zero, so that they can be told apart here.
+func keyOf(m *relationMessage, sent []attribute, catalogKey []int16) []int16 {
+	for i := range sent {
+		if sent[i].num == 0 {
+			sent[i].num = int16(-1 - i)
+		}
+	}
+	known := func(num int16) bool {
+		return slices.ContainsFunc(sent, func(a attribute) bool { return a.num == num })
+	}
+	switch m.identity {
+	case 'n':
+		return nil
+	case 'f':
+		if len(catalogKey) > 0 && !slices.ContainsFunc(catalogKey, func(n int16) bool { return !known(n) }) {
+			return catalogKey
+		}
+		return nil
+	}
+	var marked []int16
+	for i, c := range m.columns {
+		if c.key {
+			marked = append(marked, sent[i].num)
+		}
+	}
+	sorted := slices.Sorted(slices.Values(catalogKey))
+	if slices.Equal(sorted, slices.Sorted(slices.Values(marked))) {
+		return catalogKey
+	}
+	return marked
+}
+
+// decode turns a whole tuple into a row.
+func (r *reading) decode(ctx context.Context, rel *relation, fields []field, row []schemas.Value) error {
+	if len(fields) != len(rel.layout.columns) {
+		return fmt.Errorf("a row of %s has %d values, and the table was announced with %d columns",
+			rel.layout.table, len(fields), len(rel.layout.columns))
+	}
+	for i := range fields {
+		c := &rel.layout.columns[i]
+		if c.row < 0 {
+			continue
+		}
+		switch fields[i].kind {
+		case 't':
+			row[c.row] = c.decode(fields[i].text, &r.arena)
+		case 'n':
+			if !c.nullable {
+				return r.relax(ctx, rel, i, fields, row)
+			}
+			row[c.row] = schemas.Null()
+		default:
+			row[c.row] = schemas.Unchanged()
+		}
+	}
+	return nil
+}
+
+// relax makes a column nullable: it was, when this row was written, though the catalog of today says NOT NULL.
+func (r *reading) relax(ctx context.Context, rel *relation, column int, fields []field, row []schemas.Value) error {
+	if rel.nullable == nil {
+		rel.nullable = map[string]bool{}
+	}
+	name := rel.layout.attributes[column].name
+	if rel.nullable[name] {
+		return fmt.Errorf("column %s of %s is null and cannot be", name, rel.layout.table)
+	}
+	rel.nullable[name] = true
+	sameOld := len(row) > 0 && len(rel.before) > 0 && &row[0] == &rel.before[0]
+	before := rel.before
+	if err := r.compile(ctx, rel); err != nil {
+		return err
+	}
+	if sameOld {
+		return r.decode(ctx, rel, fields, rel.before)
+	}
+	copy(rel.before, before)
+	return r.decode(ctx, rel, fields, rel.after)
+}
+
+// decodeOld gives the old row of the current message: nil, the key alone, or all of it.
+func (r *reading) decodeOld(ctx context.Context, rel *relation) (row []schemas.Value, keyOnly bool, err error) {
+	m := &r.stream.msg
+	switch m.oldKind {
+	case 'O':
+		err := r.decode(ctx, rel, m.old, rel.before)
+		return rel.before, false, err
+	case 'K':
+		if len(m.old) != len(rel.layout.columns) {
+			return nil, false, fmt.Errorf("an old row of %s has %d values instead of %d", rel.layout.table, len(m.old), len(rel.layout.columns))
+		}
+		clear(rel.before)
+		for i, f := range m.old {
+			if c := &rel.layout.columns[i]; c.row >= 0 && f.kind == 't' {
+				rel.before[c.row] = c.decode(f.text, &r.arena)
+			}
+		}
+		return rel.before, true, nil
+	}
+	return nil, false, nil
+}
+
+// fillUnchanged takes from the old row what the new one did not send.
+func fillUnchanged(rel *relation, before []schemas.Value, keyOnly bool) {
+	if before == nil {
+		return
+	}
+	if keyOnly {
+		for _, i := range rel.layout.key {
+			if rel.after[i].IsUnchanged() {
+				rel.after[i] = before[i]
+			}
+		}
+		return
+	}
+	for i := range rel.after {
+		if rel.after[i].IsUnchanged() {
+			rel.after[i] = before[i]
+		}
+	}
+}
+
+// keyChanged compares the key's texts of the current message's rows, which have both been decoded.
+func (rel *relation) keyChanged() bool {
+	for _, i := range rel.layout.key {
+		if !sameValue(rel.before[i], rel.after[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameValue compares two values of one key column: keys are never null, and hold no arrays.
+func sameValue(a, b schemas.Value) bool {
+	if a.Kind() != b.Kind() {
+		return false
+	}
+	switch a.Kind() {
+	case schemas.KindBytes, schemas.KindUnrepresentable:
+		return bytes.Equal(a.Bytes(), b.Bytes())
+	case schemas.KindDecimal:
+		x, scale, form := a.Decimal()
+		y, scale2, form2 := b.Decimal()
+		return form == form2 && scale == scale2 && bytes.Equal(x, y)
+	case schemas.KindInterval:
+		m, d, u := a.Interval()
+		m2, d2, u2 := b.Interval()
+		return m == m2 && d == d2 && u == u2
+	case schemas.KindArray:
+		return slices.EqualFunc(a.Array(), b.Array(), sameValue)
+	}
+	return a.Int() == b.Int() // bool, int and float: the same bits
+}
+
+func (rel *relation) incomplete() bool {
+	return slices.ContainsFunc(rel.after, schemas.Value.IsUnchanged)
+}
+
+// lookup gives the query that reads the unchanged columns of the new row by its key, as text.
+func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []uint32) {
+	var columns, where []string
+	t := rel.layout.table
+	for i, c := range rel.layout.columns {
+		if c.row < 0 {
+			continue
+		}
+		name := quoteName(rel.layout.attributes[i].name)
+		if rel.after[c.row].IsUnchanged() {
+			columns = append(columns, name)
+		}
+		if t.Columns[c.row].Key == 0 {
+			continue
+		}
+		f := m.new[i]
+		if f.kind != 't' { // a key too long to be sent again
+			f = m.old[i]
+		}
+		params, oids = append(params, f.text), append(oids, c.wire)
+		where = append(where, fmt.Sprintf("%s = $%d", name, len(params)))
+	}
+	return "select " + strings.Join(columns, ", ") + " from " + quoteTable(t.Schema, t.Name) +
+		" where " + strings.Join(where, " and "), params, oids
+}
