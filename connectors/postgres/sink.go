@@ -175,14 +175,20 @@ func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
 		return cmp.Or(cmp.Compare(a.Table.Schema, b.Table.Schema), cmp.Compare(a.Table.Name, b.Table.Name))
 	})
 	err := s.transact(ctx, func(tx pgx.Tx) error {
+		var plans []*sinkPlan
 		for _, t := range tables {
-			if err := s.writeTable(ctx, tx, t); err != nil {
+			p, err := s.planFor(ctx, tx, t.Table)
+			if err != nil {
+				return fmt.Errorf("read table %s: %w", t.Table, err)
+			}
+			if err := s.writeTable(ctx, tx, p, t); err != nil {
 				return err
 			}
+			plans = append(plans, p)
 		}
-		return s.moveLedger(ctx, tx, b.Moves)
+		return s.finish(ctx, tx, plans, b.Moves)
 	})
-	if staleState(sinkState(err)) {
+	if staleState(sinkState(err)) || errors.Is(err, errTableChanged) {
 		// Another member or a person changed a table. What is remembered of it is read again by the next try.
 		s.drop()
 	}
@@ -199,11 +205,7 @@ func staleState(code string) bool {
 }
 
 // writeTable applies one table's changes inside the transaction.
-func (s *pgSink) writeTable(ctx context.Context, tx pgx.Tx, b *sink.TableBatch) error {
-	p, err := s.planFor(ctx, tx, b.Table)
-	if err != nil {
-		return fmt.Errorf("read table %s: %w", b.Table, err)
-	}
+func (s *pgSink) writeTable(ctx context.Context, tx pgx.Tx, p *sinkPlan, b *sink.TableBatch) error {
 	w := sinkWriter{session: s.session, plan: p, tx: tx}
 	if b.Truncate {
 		if err := w.truncate(ctx); err != nil {

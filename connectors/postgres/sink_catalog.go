@@ -192,5 +192,13 @@ func (s *pgSink) readRecord(ctx context.Context, q sinkQuerier, t *sink.Table) (
 	return r, nil
 }
 
+// errTableChanged says that another member has evolved a table since its plan was made: the next try reads it again.
+var errTableChanged = errors.New("another member has changed the table meanwhile")
+
+// stampSQL gives a text that changes whenever a member evolves a table to another version.
+func (s *pgSink) stampSQL() string {
+	return "select coalesce((select source_id || ' ' || version from " + s.own("tables") + " where table_schema = $1 and table_name = $2), '')"
+}
+
 // own returns the quoted name of one of the sink's own tables.
 func (s *pgSink) own(table string) string { return warehouse.QuoteTable(s.cfg.Schema, table) }

@@ -76,6 +76,26 @@ alter table source.things add gone int default 7; update source.things set mood 
 	f.want("select id, price, cost, gone from target.things where id = 9", "9|5.000|nine|null")
 }
 
+func TestTableChangedByAnotherMemberIsReadAgain(t *testing.T) {
+	f := newSinkFixture(t)
+	first := ordersTable()
+	first.Columns[1] = schemas.Column{ID: 2, Name: "total", Type: schemas.Type{Kind: schemas.String}, SourceType: "text", Nullable: true}
+	f.evolve(first)
+	f.write(first, row(sink.Upsert, 1, "total", "note", nil))
+	source := *first.Source
+	source.Version, source.Columns = 2, append(source.Columns[:0:0], source.Columns...)
+	source.Columns[1].Name, source.Columns[2].Name = "note", "total"
+	if err := f.open("test").Evolve(t.Context(), nil, targetOf(&source)); err != nil {
+		t.Fatal(err)
+	}
+	rows := []sink.Row{row(sink.Upsert, 2, "total", "note", nil)}
+	if err := f.tryWrite(first, rows...); err == nil || failure.Classify(err) != failure.Retry {
+		t.Errorf("the first write after the names were swapped: %v, want an error to retry", err)
+	}
+	f.write(first, rows...)
+	f.want("select id, note, total from target.orders order by id", "1|total|note\n2|total|note")
+}
+
 func TestExistingTableIsUsedWhenItsColumnsFit(t *testing.T) {
 	f := newSinkFixture(t)
 	f.exec(`create schema target; create table target.orders (extra text default 'x', note varchar, id bigserial, total numeric, doc json, unique (id))`)

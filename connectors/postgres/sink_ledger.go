@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
@@ -92,32 +93,40 @@ where connector = $1 and topic = $2 and partition = $3 and fence = $7`
 const ledgerMoveSQL = `update %s set next_offset = $4, applied = $5
 where connector = $1 and topic = $2 and partition = $3 and fence = $6 and next_offset = $7`
 
-// moveLedger takes the entries forward inside the transaction of the rows, in the order of topic and partition, which
-// every member keeps.
-func (s *pgSink) moveLedger(ctx context.Context, tx pgx.Tx, moves []sink.Move) error {
-	if len(moves) == 0 {
+// finish is the last step before the commit, in one round trip: it takes the ledger's entries forward, in the order of
+// topic and partition that every member keeps, and makes sure that no table has been changed by another member since
+// its plan was made. The rows that are written hold off any later change until the commit.
+func (s *pgSink) finish(ctx context.Context, tx pgx.Tx, plans []*sinkPlan, moves []sink.Move) error {
+	if len(moves)+len(plans) == 0 {
 		return nil
 	}
 	ordered := slices.SortedFunc(slices.Values(moves), func(a, b sink.Move) int {
 		return comparePartitions(a.Partition, b.Partition)
 	})
-	sql := fmt.Sprintf(ledgerMoveSQL, s.own("ledger"))
 	batch := &pgx.Batch{}
-	for _, m := range ordered {
-		batch.Queue(sql, s.env.Name, m.Topic, m.Partition.Partition, m.To, m.Applied.String(), m.Fence, m.Next)
+	for _, p := range plans {
+		batch.Queue(s.stampSQL(), p.table.Schema, p.table.Name).QueryRow(func(row pgx.Row) error {
+			var stamp string
+			if err := row.Scan(&stamp); err != nil {
+				return err
+			}
+			if stamp != p.stamp {
+				return fmt.Errorf("table %s: %w", p.table, errTableChanged)
+			}
+			return nil
+		})
 	}
-	results := tx.SendBatch(ctx, batch)
+	sql := fmt.Sprintf(ledgerMoveSQL, s.own("ledger"))
 	for _, m := range ordered {
-		tag, err := results.Exec()
-		if err == nil && tag.RowsAffected() != 1 {
-			err = fencedError(m.Entry)
-		}
-		if err != nil {
-			_ = results.Close()
-			return err
-		}
+		batch.Queue(sql, s.env.Name, m.Topic, m.Partition.Partition, m.To, m.Applied.String(), m.Fence, m.Next).
+			Exec(func(tag pgconn.CommandTag) error {
+				if tag.RowsAffected() != 1 {
+					return fencedError(m.Entry)
+				}
+				return nil
+			})
 	}
-	return results.Close()
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 func fencedError(e sink.Entry) error {

@@ -24,6 +24,8 @@ type sinkPlan struct {
 	key       []int
 	truncates bool
 	direct    bool // every column's bytes fit the target's own type
+	// stamp is what stampSQL gave when the plan was made.
+	stamp string
 	// rowStatements by what each column is (value, unchanged, raw); see statement.
 	rowStatements map[string]*rowStatement
 }
@@ -47,6 +49,11 @@ func (s *pgSink) planFor(ctx context.Context, tx pgx.Tx, t *sink.Table) (*sinkPl
 	if p := s.plans[id]; p != nil && p.table == t {
 		return p, nil
 	}
+	// First of all: what changes after it is noticed before the commit.
+	var stamp string
+	if err := tx.QueryRow(ctx, s.stampSQL(), t.Schema, t.Name).Scan(&stamp); err != nil {
+		return nil, err
+	}
 	have, err := readTable(ctx, tx, t.Schema, t.Name)
 	if err != nil {
 		return nil, err
@@ -59,10 +66,12 @@ func (s *pgSink) planFor(ctx context.Context, tx pgx.Tx, t *sink.Table) (*sinkPl
 		return nil, err
 	}
 	p, err := newSinkPlan(t, have, record)
-	if err == nil {
-		s.plans[id] = p
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	p.stamp = stamp
+	s.plans[id] = p
+	return p, nil
 }
 
 // forget makes the next Write of t read the catalog again.
