@@ -33,8 +33,7 @@ func newMetrics(l *Loader, o *Options) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 20),
 		}),
 	}
-	reg := prometheus.WrapRegistererWith(prometheus.Labels{"connector": o.Name}, o.Metrics)
-	reg.MustRegister(m.rows, m.retries, m.deadLetters, m.writeSeconds, m.latency, &partitionCollector{l})
+	o.Metrics.MustRegister(m.rows, m.retries, m.deadLetters, m.writeSeconds, m.latency, &partitionCollector{l})
 	l.stats.metrics = m
 	return m
 }
