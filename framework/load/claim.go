@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +79,8 @@ func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.O
 			s.client.ResumeFetchPartitions(map[string][]int32{topic: {n}})
 		}
 	}
+	// For the lag of a partition that brings no records. Without an answer it is unknown until the first poll.
+	ends, _ := kadm.NewClient(s.client).ListCommittedOffsets(ctx, topicsOf(offsets)...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range parts {
@@ -85,7 +89,13 @@ func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.O
 			o = kgo.NewOffset().At(p.next) // without an epoch: what the topic no longer has must be an error
 		}
 		offsets[p.Topic][p.Partition.Partition] = o
+		if stale := s.owned[topicPartition{p.Topic, p.Partition.Partition}]; stale != nil {
+			stale.gone.Store(true) // its fence is the old one
+		}
 		s.owned[topicPartition{p.Topic, p.Partition.Partition}] = p
+		if end, ok := ends.Lookup(p.Topic, p.Partition.Partition); ok && end.Err == nil {
+			p.committable.Store(end.Offset)
+		}
 	}
 	s.stats.setState(Running)
 	return offsets, nil
@@ -93,14 +103,10 @@ func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.O
 
 // describe makes the partitions and asks Kafka for the ids of their topics.
 func (s *session) describe(ctx context.Context, offsets map[string]map[int32]kgo.Offset) ([]*partition, error) {
-	var names []string
-	for topic := range offsets {
-		names = append(names, topic)
-	}
-	if len(names) == 0 {
+	if len(offsets) == 0 {
 		return nil, nil
 	}
-	details, err := kadm.NewClient(s.client).ListTopicsWithInternal(ctx, names...)
+	details, err := kadm.NewClient(s.client).ListTopicsWithInternal(ctx, topicsOf(offsets)...)
 	if err != nil {
 		return nil, fmt.Errorf("describe topics: %w", err)
 	}
@@ -118,6 +124,10 @@ func (s *session) describe(ctx context.Context, offsets map[string]map[int32]kgo
 		}
 	}
 	return parts, nil
+}
+
+func topicsOf(offsets map[string]map[int32]kgo.Offset) []string {
+	return slices.Collect(maps.Keys(offsets))
 }
 
 // begin finds where each partition begins.

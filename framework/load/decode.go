@@ -209,14 +209,14 @@ func namedFor(topic, text string) error {
 			namespace = record.Name[:i]
 		}
 	}
-	if plain(namespace) != plain(topic) {
+	if avroName(namespace) != avroName(topic) {
 		return fmt.Errorf("record %s of namespace %q was not made for topic %s", record.Name, namespace, topic)
 	}
 	return nil
 }
 
-// plain makes names comparable that differ only in what Avro's names cannot hold.
-func plain(name string) string {
+// avroName makes names comparable that differ only in what Avro's names cannot hold.
+func avroName(name string) string {
 	return strings.TrimLeft(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r

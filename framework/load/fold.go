@@ -60,6 +60,7 @@ func (f *folder) reset() {
 	}
 	for _, t := range f.tables {
 		clear(t.row)
+		clear(t.Rows) // what they point to is the last batch's
 		t.Rows, t.Truncate = t.Rows[:0], false
 	}
 	f.tables, f.out.Tables, f.out.Moves = f.tables[:0], f.out.Tables[:0], f.out.Moves[:0]

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -117,9 +118,14 @@ func (l *Loader) open(ctx context.Context) (sink.Sink, error) {
 // sessions runs one session after the other: a member that was fenced drops everything and joins the group again.
 func (l *Loader) sessions(ctx context.Context, t *target) error {
 	var backoff failure.Backoff
+	first := true // only at the start do refused credentials mean that the configuration is wrong
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.session(ctx, t)
+		if first && errors.Is(err, kerr.SaslAuthenticationFailed) {
+			return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "check the user and the password for Kafka")
+		}
+		first = false
 		if failure.IsFinal(err) {
 			return err
 		}

@@ -372,7 +372,10 @@ func newWorld(t testing.TB, topics ...string) *world {
 // leavesNothing checks at the very end of the test that no goroutine begun after this call is left.
 func leavesNothing(t testing.TB) {
 	left := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, left) })
+	// A client that left its group before Close can leave the goroutine of Close's own leaving behind: seen once in
+	// some hundred runs, in kgo and with nothing of ours in it.
+	leaving := goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kgo.(*Client).LeaveGroupContext.func1")
+	t.Cleanup(func() { goleak.VerifyNone(t, left, leaving) })
 }
 
 // newRealWorld is a world on real brokers, with names that no other test has.

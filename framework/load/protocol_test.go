@@ -5,15 +5,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
@@ -662,6 +668,62 @@ func (p plainSink) Write(ctx context.Context, b *sink.Batch) error {
 func (p plainSink) Close() error { return nil }
 func (p plainSink) Evolve(ctx context.Context, prev, t *sink.Table) error {
 	return p.s.Evolve(ctx, prev, t)
+}
+
+func TestKafkaThatIsAwayIsVisibleAndWaitedFor(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
+	var away atomic.Bool
+	away.Store(true)
+	dial := func(ctx context.Context, network, host string) (net.Conn, error) {
+		if away.Load() {
+			return nil, errors.New("nobody at home")
+		}
+		return new(net.Dialer).DialContext(ctx, network, host)
+	}
+	l := w.start(func(o *Options) { o.Kafka = append(o.Kafka[:2:2], kgo.Dialer(dial)) })
+	eventually(t, func() string {
+		if st := l.Status(); st.Ready || !strings.Contains(st.LastError, "nobody at home") {
+			return fmt.Sprintf("not visible: %+v", st)
+		}
+		return ""
+	})
+	away.Store(false)
+	w.holds("public.orders", "id=1 note=a big=x")
+}
+
+func TestRefusedCredentialsAtTheStartAreAConfigurationError(t *testing.T) {
+	leavesNothing(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "admin", "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	// As real brokers answer; the model only hangs up.
+	cluster.ControlKey(int16(kmsg.SASLAuthenticate), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		resp.ErrorCode = kerr.SaslAuthenticationFailed.Code
+		return resp, nil, true
+	})
+	w := &world{name: "warehouse", prefix: testPrefix, internal: "syncline"}
+	w.connect(t, cluster.ListenAddrs()...)
+	w.kafka = append(w.kafka, kgo.SASL(plain.Auth{User: "admin", Pass: "wrong-secret"}.AsMechanism()))
+	err = w.start().fails(20 * time.Second)
+	if failure.Classify(err) != failure.Config || strings.Contains(err.Error(), "wrong-secret") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestLagIsKnownBeforeTheFirstRecord(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	l := w.start()
+	eventually(t, func() string {
+		if st := l.Status(); len(st.Partitions) != 1 || st.Partitions[0].Lag != 0 {
+			return fmt.Sprintf("%+v", st)
+		}
+		return ""
+	})
 }
 
 func TestASchemaTextBelongsToItsTopic(t *testing.T) {

@@ -112,7 +112,7 @@ func (s *stats) failed(err error) {
 	s.lastError, s.errorTime = err.Error(), time.Now()
 }
 
-// retrying notes an error that holds up everything until a write succeeds.
+// retrying notes an error that holds up everything until the batch is through, or a claim succeeds.
 func (s *stats) retrying(err error) {
 	s.failed(err)
 	s.setState(Retrying)
@@ -125,7 +125,6 @@ func (s *stats) durable(events []event, rows int, now time.Time) {
 	s.metrics.rows.Add(float64(rows))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = Running
 	micros := now.UnixMicro()
 	for i := range events {
 		if e := &events[i]; e.time > 0 && e.op != schemas.Read {

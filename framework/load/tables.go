@@ -62,12 +62,16 @@ func (t *tables) at(topic string, position uint64) *schemas.Table {
 // the topic's last offsets empty.
 const quietTime = 2 * time.Second
 
+// kafkaRetries is how often a request is tried before its error shows in the status. The caller tries again for ever.
+const kafkaRetries = 3
+
 // refresh reads what was written since the last call, up to the end of the topic.
 func (t *tables) refresh(ctx context.Context) error {
 	t.reading.Lock()
 	defer t.reading.Unlock()
 	client, err := kgo.NewClient(append(t.kafka[:len(t.kafka):len(t.kafka)],
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.RequestRetries(kafkaRetries))...)
 	if err != nil {
 		return fmt.Errorf("read topic %s: %w", t.topic, err)
 	}

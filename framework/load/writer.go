@@ -41,6 +41,7 @@ func (w *writer) run(soft, hard context.Context) error {
 		if err := w.batch(soft, hard, b); err != nil {
 			return err
 		}
+		w.stats.setState(Running)
 		b.reset()
 		w.free <- b
 	}
