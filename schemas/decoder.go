@@ -27,6 +27,7 @@ var (
 	errNoEnvelope = errors.New("not a change event: a record with the fields op and after is expected")
 	errTrailing   = errors.New("bytes after the end of the value")
 	errNoOp       = errors.New("an operation that does not exist")
+	errNoAfter    = errors.New("after is null, though the operation has a new row")
 )
 
 // NewDecoder compiles the decoder of a writer's schema. Values come out in the order and the canonical types of t's
@@ -145,6 +146,9 @@ func (d *Decoder) Decode(body []byte, c *Change, a *Arena) error {
 	}
 	if r.at != len(body) {
 		return fmt.Errorf("table %s: byte %d of %d: %w", d.table, r.at, len(body), errTrailing)
+	}
+	if c.After == nil && (c.Op == Read || c.Op == Create || c.Op == Update) {
+		return fmt.Errorf("table %s: operation %c: %w", d.table, c.Op, errNoAfter)
 	}
 	return nil
 }

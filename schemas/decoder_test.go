@@ -246,6 +246,26 @@ func TestBrokenBodiesAreRefusedWithFieldAndOffset(t *testing.T) {
 	}
 }
 
+func TestEventsWithoutTheRowOfTheirOperationAreRefused(t *testing.T) {
+	e, c := orderEncoder(t)
+	d, err := NewDecoder(e.ValueSchema(), e.Table())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.After = nil
+	for op, refused := range map[Op]bool{Read: true, Create: true, Update: true, Delete: false, Truncate: false} {
+		c.Op = op
+		wire, err := e.AppendValue(nil, c, benchMicros)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Change
+		if err := d.Decode(wire[wireHeader:], &got, new(Arena)); errors.Is(err, errNoAfter) != refused {
+			t.Errorf("%c: %v", op, err)
+		}
+	}
+}
+
 func TestHostileLengthsTakeNoMemory(t *testing.T) {
 	huge := appendLong(nil, math.MaxInt64)
 	smallest := appendLong(nil, math.MinInt64)

@@ -11,7 +11,8 @@ import (
 
 // AppendText appends the text of a value of type t as PostgreSQL prints it (intervals in ISO 8601, bytes in hex, arrays
 // as literals), or the source's own text of an unrepresentable value. Null and unchanged have no text: they append
-// nothing. [ParseText] reads it back exactly. It does not allocate.
+// nothing. [ParseText] reads it back exactly. It does not allocate. Only a float may have another text than PostgreSQL
+// prints; see [AppendFloat].
 func AppendText(dst []byte, t *Type, v Value) []byte {
 	switch v.Kind() {
 	case KindNull, KindUnchanged:
@@ -184,7 +185,8 @@ func parseFloat(text []byte, bits int) (Value, error) {
 // alias gives b as a string for a call that does not keep it.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// AppendFloat appends the shortest text that reads back as f, as PostgreSQL prints a real (single) or double precision.
+// AppendFloat appends the shortest text that reads back as f, in the notation in which PostgreSQL prints a real (single)
+// or double precision. A few large numbers end in other digits there, but both texts are the same number.
 func AppendFloat(dst []byte, f float64, single bool) []byte {
 	switch {
 	case math.IsNaN(f):
