@@ -38,7 +38,7 @@ func TestBrokerThatGoesAwayNeitherLosesNorRepeats(t *testing.T) {
 	await(t, "the first changes", func() bool { return p.Status().Rows > 0 })
 
 	k.Kill()
-	emit(3 * time.Second)
+	emit(2200 * time.Millisecond)
 	await(t, "the failure to be seen", func() bool { return p.Status().State == Retrying })
 	if err := k.Restart(t.Context()); err != nil {
 		t.Fatal(err)

@@ -277,8 +277,31 @@ func TestFencedPublisherGoesBackToTheLease(t *testing.T) {
 		if err := p.stop(); err != nil {
 			t.Fatal(err)
 		}
+		if positions := c.positions(t); len(positions) != len(up.confirmed) {
+			t.Errorf("%d positions are committed, and %d were confirmed", len(positions), len(up.confirmed))
+		}
 		if up.opened != 2 || !strings.Contains(p.Status().LastError, "PRODUCER_FENCED") {
 			t.Errorf("the source was opened %d times, the last error is %q", up.opened, p.Status().LastError)
+		}
+		wantOnce(t, c.committed(t, c.name+".public.items"), 20)
+	})
+}
+
+// The client would commit what succeeded; a transaction with a hole must not be.
+func TestRecordThatFailsFailsItsTransaction(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		up, table := newUpstream(), itemsTable("items")
+		p := run(t, c.options(up))
+		up.rows(table, 1, 10)
+		await(t, "the first changes", func() bool { return up.lastConfirmed().Version.High == 10 })
+		fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.name + ".public.items", Err: kerr.InvalidRecord})
+		up.rows(table, 11, 10)
+		await(t, "the others", func() bool { return up.lastConfirmed().Version.High == 20 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if last := p.Status().LastError; !strings.Contains(last, "INVALID_RECORD") {
+			t.Errorf("the last error is %q", last)
 		}
 		wantOnce(t, c.committed(t, c.name+".public.items"), 20)
 	})

@@ -79,13 +79,16 @@ const (
 )
 
 // nameForm is what a connector may be called: its name becomes part of topic names.
-var nameForm = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,150}$`)
+var nameForm = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+
+// topicNameMax is Kafka's limit.
+const topicNameMax = 249
 
 // withDefaults returns the options with every default filled in, or everything that is wrong with them.
 func (o Options) withDefaults() (Options, error) {
 	var errs []error
 	if !nameForm.MatchString(o.Name) {
-		errs = append(errs, fmt.Errorf("name: %q is not 1 to 150 of the characters a-z A-Z 0-9 . _ -", o.Name))
+		errs = append(errs, fmt.Errorf("name: %q may hold letters, digits, \".\", \"_\" and \"-\" only, and at least one", o.Name))
 	}
 	if o.Open == nil {
 		errs = append(errs, errors.New("open: no source"))
@@ -98,6 +101,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.InternalPrefix == "" {
 		o.InternalPrefix = defaultInternalPrefix
+	}
+	if n := len(o.offsetsTopic()); n > topicNameMax {
+		errs = append(errs, fmt.Errorf("name: topic %s would have %d characters, %d too many", o.offsetsTopic(), n, n-topicNameMax))
 	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = defaultBufferBytes
