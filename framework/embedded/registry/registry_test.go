@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -242,5 +244,23 @@ func TestCanonicalPrintsAsApacheAvroDoes(t *testing.T) {
 				t.Errorf("again: %s, %v", again, err)
 			}
 		})
+	}
+}
+
+// TestCanonicalLeavesWhatAvrosLibraryPrintedAlone takes the schemas that a real Debezium registered.
+func TestCanonicalLeavesWhatAvrosLibraryPrintedAlone(t *testing.T) {
+	files, err := filepath.Glob("../../../schemas/testdata/debezium/*.avsc")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d captured schemas, want 50 at least (%v)", len(files), err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.TrimSpace(string(raw))
+		if p, err := parseSchema(want); err != nil || p.text != want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", file, err, p.text, want)
+		}
 	}
 }

@@ -124,3 +124,10 @@ func TestParseLevelTakesAnyCase(t *testing.T) {
 		t.Error("SIDEWAYS is taken")
 	}
 }
+
+func TestALogicalTypeThatMakesNoSenseIsIgnored(t *testing.T) {
+	s := parse(t, `{"type":"bytes","logicalType":"decimal","precision":3,"scale":2045}`)
+	if got := Check(Full, s, []*Schema{parse(t, `"bytes"`)}); got != nil {
+		t.Error(got)
+	}
+}
