@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/duckdb/duckdb-go/mapping"
 	"go.uber.org/zap"
@@ -27,7 +28,13 @@ var SinkConnector = sink.Connector[SinkConfig]{
 	Open: func(ctx context.Context, cfg SinkConfig, env sink.Env) (sink.Sink, error) {
 		return openSink(ctx, cfg, env)
 	},
+	BatchAge: batchAge,
+	Verify:   VerifySink,
 }
+
+// batchAge is how long rows gather: a transaction costs DuckDB a few milliseconds for each table in it, so that small
+// ones in a row would keep a core busy.
+const batchAge = 200 * time.Millisecond
 
 // Sink writes to one DuckDB file.
 type Sink struct {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +15,9 @@ var SinkConnector = sink.Connector[SinkConfig]{
 	Name:     "postgres-sink",
 	Section:  "postgres",
 	Defaults: SinkConfig{Schema: "syncline"},
+	BatchAge: 5 * time.Millisecond,
 	Open:     openSink,
+	Verify:   VerifySink,
 }
 
 // SinkConfig is the section postgres of a PostgreSQL sink.

@@ -21,6 +21,7 @@ var SourceConnector = source.Connector[SourceConfig]{
 	Section:  "postgres",
 	Defaults: sourceDefaults(),
 	Open:     openSource,
+	Verify:   VerifySource,
 }
 
 // pgSource reads one database.

@@ -170,7 +170,7 @@ const pollRecords = 10_000
 const (
 	fetchBytes          = 16 << 20
 	fetchPartitionBytes = 4 << 20
-	topicsAge           = 10 * time.Second
+	topicsAge           = 3 * time.Second
 )
 
 func (l *Loader) session(ctx context.Context, t *target) error {
@@ -218,6 +218,7 @@ func (s *session) clientOptions() []kgo.Opt {
 		kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.lose),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
 		kgo.MetadataMaxAge(topicsAge),
+		kgo.MetadataMinAge(topicsAge / 3),
 		kgo.ProducerBatchMaxBytes(maxDeadLetter),
 	}
 	return append(opts, s.opts.Kafka...)

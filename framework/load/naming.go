@@ -47,8 +47,9 @@ func (n Naming) validate() error {
 	return errors.Join(errs...)
 }
 
-// table gives the target's table for the source table t that topic carries.
-func (n Naming) table(topic string, t *schemas.Table) (*sink.Table, error) {
+// Names gives the target's names for the source table t that topic carries, and the key's columns where the
+// configuration names them.
+func (n Naming) Names(topic string, t *schemas.Table) (schema, table string, key []string) {
 	said := n.Tables[t.String()]
 	fill := strings.NewReplacer("{database}", t.Database, "{schema}", t.Schema, "{table}", t.Name, "{topic}", topic)
 	pick := func(said, pattern, otherwise string) string {
@@ -60,18 +61,24 @@ func (n Naming) table(topic string, t *schemas.Table) (*sink.Table, error) {
 		}
 		return fill.Replace(pattern)
 	}
+	return pick(said.Schema, n.Schema, "{schema}"), pick(said.Table, n.Table, "{table}"), said.Key
+}
+
+// table gives the target's table for the source table t that topic carries.
+func (n Naming) table(topic string, t *schemas.Table) (*sink.Table, error) {
+	schema, name, key := n.Names(topic, t)
 	target := &sink.Table{
-		Schema:  pick(said.Schema, n.Schema, "{schema}"),
-		Name:    pick(said.Table, n.Table, "{table}"),
+		Schema:  schema,
+		Name:    name,
 		Columns: t.Columns,
 		Key:     t.KeyColumns(),
 		Source:  t,
 	}
-	if len(said.Key) == 0 {
+	if len(key) == 0 {
 		return target, nil
 	}
 	target.Key = nil
-	for _, name := range said.Key {
+	for _, name := range key {
 		i := t.Column(name)
 		if i < 0 {
 			return nil, failure.As(failure.Config, fmt.Errorf("tables: %s: key column %q does not exist in the source", t, name),

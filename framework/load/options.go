@@ -134,6 +134,16 @@ func topicPattern(t string) string {
 	return "^" + strings.ReplaceAll(regexp.QuoteMeta(t), `\*`, ".*") + "$"
 }
 
+// Consumes reports whether a sink with these Topics reads the topic.
+func Consumes(topics []string, topic string) bool {
+	for _, t := range topics {
+		if ok, err := regexp.MatchString(topicPattern(t), topic); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // subscription returns the patterns to consume and those to leave alone. Everything is a pattern, so that a topic
 // that does not exist yet is waited for.
 func (o *Options) subscription() (topics, excluded []string) {

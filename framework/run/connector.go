@@ -31,6 +31,8 @@ type Connector struct {
 	Name string
 	// read decodes and checks the file.
 	read func(d *config.Document, p Platform) (*task, error)
+	// compare opens one side of a comparison.
+	compare func(ctx context.Context, d *config.Document, p Platform) (*side, error)
 }
 
 // Platform is what a process gives to its connectors instead of what their files say: the embedded broker and
@@ -78,16 +80,23 @@ func (t *task) Status() any { return t.status() }
 
 // OfSource hides the configuration type of a source connector.
 func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector {
-	return Connector{Name: c.Name, read: func(d *config.Document, p Platform) (*task, error) {
-		common, section := config.SourceDefaults(), c.Defaults
+	decode := func(d *config.Document, p Platform) (common config.Source, section C, err error) {
+		common, section = config.SourceDefaults(), c.Defaults
 		if err := d.Decode(config.Section{Into: &common}, config.Section{Key: c.Section, Into: &section}); err != nil {
-			return nil, err
+			return common, section, err
 		}
 		p.apply(&common.Common)
 		if p.AtLeastOnce {
 			common.Delivery = "at_least_once"
 		}
-		if err := validate(d, c.Section, common, section); err != nil {
+		if common.TopicPrefix == "" {
+			common.TopicPrefix = common.Name
+		}
+		return common, section, validate(d, c.Section, common, section)
+	}
+	read := func(d *config.Document, p Platform) (*task, error) {
+		common, section, err := decode(d, p)
+		if err != nil {
 			return nil, err
 		}
 		t := &task{common: common.Common}
@@ -97,18 +106,34 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 			})
 		}
 		return t, nil
-	}}
+	}
+	compare := func(ctx context.Context, d *config.Document, p Platform) (*side, error) {
+		common, section, err := decode(d, p)
+		if err != nil {
+			return nil, err
+		}
+		if c.Verify == nil {
+			return nil, fmt.Errorf("%s: a %s cannot be compared", d.Path(), c.Name)
+		}
+		lister, err := c.Verify(ctx, section)
+		return &side{reader: lister, lister: lister, prefix: common.TopicPrefix}, err
+	}
+	return Connector{Name: c.Name, read: read, compare: compare}
 }
 
 // OfSink hides the configuration type of a sink connector.
 func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
-	return Connector{Name: c.Name, read: func(d *config.Document, p Platform) (*task, error) {
-		common, section := config.SinkDefaults(), c.Defaults
+	decode := func(d *config.Document, p Platform) (common config.Sink, section C, err error) {
+		common, section = config.SinkDefaults(), c.Defaults
 		if err := d.Decode(config.Section{Into: &common}, config.Section{Key: c.Section, Into: &section}); err != nil {
-			return nil, err
+			return common, section, err
 		}
 		p.apply(&common.Common)
-		if err := validate(d, c.Section, common, section); err != nil {
+		return common, section, validate(d, c.Section, common, section)
+	}
+	read := func(d *config.Document, p Platform) (*task, error) {
+		common, section, err := decode(d, p)
+		if err != nil {
 			return nil, err
 		}
 		t := &task{common: common.Common}
@@ -118,7 +143,19 @@ func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
 			})
 		}
 		return t, nil
-	}}
+	}
+	compare := func(ctx context.Context, d *config.Document, p Platform) (*side, error) {
+		common, section, err := decode(d, p)
+		if err != nil {
+			return nil, err
+		}
+		if c.Verify == nil {
+			return nil, fmt.Errorf("%s: a %s cannot be compared", d.Path(), c.Name)
+		}
+		reader, err := c.Verify(ctx, section)
+		return &side{reader: reader, topics: common.Topics, naming: naming(common.Target)}, err
+	}
+	return Connector{Name: c.Name, read: read, compare: compare}
 }
 
 // validate reports the problems of both parts of a file; those of the connector's section get its key in front.
@@ -134,16 +171,12 @@ func (t *task) openSource(c config.Source, log *zap.Logger, metrics prometheus.R
 	if err != nil {
 		return nil, err
 	}
-	prefix := c.TopicPrefix
-	if prefix == "" {
-		prefix = c.Name
-	}
 	p, err := publish.New(publish.Options{
 		Name:           c.Name,
 		Open:           open,
 		Kafka:          kafka,
 		Registry:       reg,
-		Mapping:        schemas.Mapping{Prefix: prefix},
+		Mapping:        schemas.Mapping{Prefix: c.TopicPrefix},
 		InternalPrefix: c.InternalPrefix,
 		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},
 		AtLeastOnce:    c.Delivery == "at_least_once",

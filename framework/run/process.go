@@ -54,23 +54,32 @@ func Open(known []Connector, files []string, p Platform) (*Process, error) {
 }
 
 func read(known []Connector, file string, p Platform) (*task, error) {
-	d, err := config.Read(file)
+	d, c, err := choose(known, file)
 	if err != nil {
 		return nil, err
 	}
+	return c.read(d, p)
+}
+
+// choose parses the file and finds its connector.
+func choose(known []Connector, file string) (*config.Document, *Connector, error) {
+	d, err := config.Read(file)
+	if err != nil {
+		return nil, nil, err
+	}
 	name := d.String("connector")
 	var names []string
-	for _, c := range known {
-		if c.Name == name {
-			return c.read(d, p)
+	for i := range known {
+		if known[i].Name == name {
+			return d, &known[i], nil
 		}
-		names = append(names, c.Name)
+		names = append(names, known[i].Name)
 	}
 	sort.Strings(names)
 	if name == "" {
-		return nil, failure.As(failure.Config, fmt.Errorf("%s: connector: say which one", file), "one of "+strings.Join(names, ", "))
+		return nil, nil, failure.As(failure.Config, fmt.Errorf("%s: connector: say which one", file), "one of "+strings.Join(names, ", "))
 	}
-	return nil, failure.As(failure.Config, fmt.Errorf("%s: connector: %q is not known to this program", file, name), "known: "+strings.Join(names, ", "))
+	return nil, nil, failure.As(failure.Config, fmt.Errorf("%s: connector: %q is not known to this program", file, name), "known: "+strings.Join(names, ", "))
 }
 
 func (p *Process) start() error {

@@ -132,7 +132,9 @@ type part struct {
 
 func (p part) Name() string { return p.name }
 
-func (p part) Ready() (bool, string) { return p.ready, map[bool]string{true: "streaming", false: "retrying"}[p.ready] }
+func (p part) Ready() (bool, string) {
+	return p.ready, map[bool]string{true: "streaming", false: "retrying"}[p.ready]
+}
 
 func (p part) Status() any { return map[string]int{"rows": 7} }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/verify"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -167,4 +168,6 @@ type Connector[C interface{ Validate() error }] struct {
 	BatchAge time.Duration
 	// Open connects to the target and checks what can be checked.
 	Open func(ctx context.Context, cfg C, env Env) (Sink, error)
+	// Verify opens the target for a comparison with a source; nil when it cannot be compared.
+	Verify func(ctx context.Context, cfg C) (verify.Reader, error)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/verify"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -96,4 +97,6 @@ type Connector[C interface{ Validate() error }] struct {
 	Defaults C
 	// Open makes a Source. It may connect, and it checks what can be checked without changing anything upstream.
 	Open func(ctx context.Context, cfg C, env Env) (Source, error)
+	// Verify opens the upstream system for a comparison with a target; nil when it cannot be compared.
+	Verify func(ctx context.Context, cfg C) (verify.Lister, error)
 }

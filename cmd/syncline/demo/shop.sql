@@ -9,7 +9,7 @@ CREATE TABLE customers (
     name        varchar(100),
     tier        tier NOT NULL DEFAULT 'basic',
     tags        text[],
-    preferences jsonb NOT NULL DEFAULT '{}',
+    preferences jsonb NOT NULL,
     balance     numeric(12,2),
     created_at  timestamptz NOT NULL,
     birthday    date
