@@ -6,7 +6,8 @@
 // acknowledged writes nothing twice; topics that are bounded stay bounded. After [Broker.Sync] the same holds for a
 // machine that loses power.
 //
-// What it does not: transactions, which kfake forgets in a crash, are refused (see transactions.go). There is one
+// What it does not: transactions, which kfake forgets in a crash, are refused (see transactions.go), and so is emptying
+// a partition (see deletion.go). There is one
 // broker and no replica, no authentication, and it listens on the loopback interface alone. Members of consumer groups
 // are forgotten in every restart, so that consumers join again.
 //
@@ -122,6 +123,7 @@ func Start(ctx context.Context, o Options) (b *Broker, err error) {
 		return b, err
 	}
 	refuseTransactions(b.cluster)
+	refuseEmptying(b.cluster, b.dir)
 	b.retention, err = startRetention(ctx, b.dir, b.Addr(), o)
 	return b, err
 }

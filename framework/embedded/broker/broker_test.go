@@ -429,6 +429,33 @@ func TestTransactionsAreRefused(t *testing.T) {
 	}
 }
 
+func TestAPartitionCannotBeEmptiedSoThatOffsetsGoOnAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	p := startProcess(t, dir)
+	c := connect(t, p.addr)
+	createTopic(t, c, "a", nil)
+	for range 3 {
+		if err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "a", Value: []byte("v")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := make(kadm.Offsets)
+	old.Add(kadm.Offset{Topic: "a", Partition: 0, At: 3})
+	deleted, err := kadm.NewClient(c).DeleteRecords(t.Context(), old)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if !errors.Is(err, kerr.PolicyViolation) {
+		t.Errorf("%v, want a refusal", err)
+	}
+	p.kill()
+	p = startProcess(t, dir)
+	ends, err := kadm.NewClient(connect(t, p.addr)).ListEndOffsets(t.Context(), "a")
+	if end, _ := ends.Lookup("a", 0); err != nil || end.Offset != 3 {
+		t.Errorf("the partition ends at %d, want 3 (%v)", end.Offset, err)
+	}
+}
+
 func TestATopicIsNotMadeByItsUse(t *testing.T) {
 	b := start(t, t.TempDir(), nil)
 	c := connect(t, b.Addr(), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(1))
