@@ -45,6 +45,21 @@ func TestGoodFileSetsEverything(t *testing.T) {
 	}
 }
 
+func TestAddressesInAListWithinBraces(t *testing.T) {
+	d, err := Parse("x.yaml", []byte("kafka: {brokers: [localhost:9092, 127.0.0.1:9093, \"h:1\"]}\nname: {a: b}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := SourceDefaults()
+	err = d.Decode(Section{Into: &s})
+	if got := strings.Join(s.Kafka.Brokers, " "); got != "localhost:9092 127.0.0.1:9093 h:1" {
+		t.Errorf("got %s", got)
+	}
+	if err == nil || !strings.Contains(err.Error(), "name: want one value") {
+		t.Errorf("a mapping passed for a name: %v", err)
+	}
+}
+
 func TestBadFilesSayLineKeyAndWayOut(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.bad.yaml")
 	if err != nil || len(files) == 0 {

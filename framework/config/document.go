@@ -99,10 +99,26 @@ func scalar(n ast.Node) (string, bool) {
 		return n.Value.Value, true
 	case *ast.NullNode:
 		return "", false
+	case *ast.MappingNode:
+		if len(n.Values) == 1 {
+			return address(n.Values[0])
+		}
+		return "", false
 	case ast.ScalarNode:
 		return n.GetToken().Value, true
 	}
 	return "", false
+}
+
+// address puts host:port together again. In {brokers: [localhost:9092]}, a list within braces, the parser takes the
+// colon for that of a key, although YAML wants a blank behind it.
+func address(kv *ast.MappingValueNode) (string, bool) {
+	value, ok := scalar(kv.Value)
+	key := keyText(kv.Key)
+	if !ok || kv.Value.GetToken().Position.Offset != kv.Key.GetToken().Position.Offset+len(key)+1 {
+		return "", false
+	}
+	return key + ":" + value, true
 }
 
 func line(n ast.Node) int {
