@@ -230,6 +230,7 @@ func (w *sinkWriter) copy(ctx context.Context, sql string, rows []sink.Row, ops 
 	r := &w.session.rows
 	r.reset(w.plan, rows, ops)
 	_, err := w.session.conn.PgConn().CopyFrom(ctx, r, sql)
+	r.rows = nil // the caller's
 	if r.err != nil {
 		return r.err
 	}
@@ -279,7 +280,10 @@ func (w *sinkWriter) rowError(r *sink.Row, err error) error {
 // oneByOne sends a prepared statement per row, many at a time: all rows when ops is nil, else those that are alone.
 func (w *sinkWriter) oneByOne(ctx context.Context, rows []sink.Row, ops []int16) error {
 	sent := w.session.sent[:0]
-	defer func() { w.session.sent = sent[:0] }()
+	defer func() {
+		clear(sent[:cap(sent)]) // the rows are the caller's
+		w.session.sent = sent[:0]
+	}()
 	for i := range rows {
 		if ops != nil && ops[i] != opAlone {
 			continue

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
@@ -171,6 +172,64 @@ func TestRefusedRowIsNamedAndNothingIsWritten(t *testing.T) {
 		}
 		f.write(table, row(sink.Upsert, 1, 5, "x", nil))
 	})
+}
+
+func TestValueOutsidePostgreSQLsRangeIsRefused(t *testing.T) {
+	sizes(t, func(t *testing.T, f *sinkFixture, n int) {
+		source := *ordersTable().Source
+		source.System = "other"
+		source.Columns = append(source.Columns[:1:1], schemas.Column{ID: 2, Name: "day", Type: schemas.Type{Kind: schemas.Date}, Nullable: true})
+		table := targetOf(&source)
+		f.evolve(table)
+		var rows []sink.Row
+		for i := range n {
+			rows = append(rows, row(sink.Upsert, i, i))
+		}
+		err := f.tryWrite(table, append(rows, row(sink.Upsert, 4711, 1<<40))...)
+		if failure.Classify(err) != failure.Refused || !strings.Contains(err.Error(), "id=4711") || !strings.Contains(err.Error(), `"day"`) {
+			t.Errorf("got %v, want a refusal that names row and column", err)
+		}
+		f.write(table, rows...)
+		f.want("select count(*), max(day) from target.orders", fmt.Sprintf("%d|%s", n, f.text(fmt.Sprintf("select date '1970-01-01' + %d", n-1))))
+	})
+}
+
+func TestSQLStatesAreToldApart(t *testing.T) {
+	s := &pgSink{user: "writer", database: "shop"}
+	for code, want := range map[string]failure.Class{
+		"22001": failure.Refused, "22003": failure.Refused, "22021": failure.Refused, "23502": failure.Refused, "23514": failure.Refused,
+		"54000": failure.Refused, "22P04": failure.Retry, "23505": failure.Conflict, "23503": failure.Conflict, "42501": failure.Retry,
+		"40P01": failure.Retry, "40001": failure.Retry, "55P03": failure.Retry, "53100": failure.Retry, "57P01": failure.Retry,
+		"58030": failure.Retry, "08006": failure.Retry, "21000": failure.Retry, "XX000": failure.Retry, "25006": failure.Retry,
+	} {
+		err := s.explain(fmt.Errorf("merge: %w", &pgconn.PgError{Code: code, Message: "no"}))
+		if got := failure.Classify(err); got != want {
+			t.Errorf("%s is class %d, want %d", code, got, want)
+		}
+		if code == "42501" && !strings.Contains(err.Error(), `"writer"`) {
+			t.Errorf("a missing privilege without the role: %v", err)
+		}
+	}
+	if s.explain(nil) != nil {
+		t.Error("no error became one")
+	}
+	if err := openError(&pgconn.PgError{Code: "28P01"}); failure.Classify(err) != failure.Config {
+		t.Errorf("a wrong password: %v", err)
+	}
+}
+
+func TestConfigurationNamesEachProblem(t *testing.T) {
+	err := SinkConfig{Schema: strings.Repeat("x", 64)}.Validate()
+	if err == nil || !strings.Contains(err.Error(), "url: missing") || !strings.Contains(err.Error(), "schema: ") {
+		t.Errorf("got %v", err)
+	}
+	err = SinkConfig{URL: "postgres://u:secret@host:port/x", Schema: "s"}.Validate()
+	if err == nil || !strings.HasPrefix(err.Error(), "url: ") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+	if err := (SinkConfig{URL: "postgres://u@host/x", Schema: "s"}).Validate(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestConstraintOfTheTargetsOwnerIsAConflict(t *testing.T) {
