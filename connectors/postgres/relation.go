@@ -84,16 +84,10 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 
 // mergeAttributes completes the message's columns from the catalog.
 func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *relationInfo) ([]attribute, error) {
-	sent := make([]attribute, len(rel.message.columns))
+	sent := matchAttributes(rel.message.columns, info.attributes)
 	for i, c := range rel.message.columns {
-		sent[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}
-		at := slices.IndexFunc(info.attributes, func(a attribute) bool { return !a.dropped && a.name == c.name && a.typ == c.typ })
-		if at >= 0 {
-			found := info.attributes[at]
-			if found.typmod != c.typmod {
-				found.typmod, found.typeText = c.typmod, ""
-			}
-			sent[i] = found
+		if sent[i].typmod != c.typmod {
+			sent[i].typmod, sent[i].typeText = c.typmod, ""
 		}
 		if rel.nullable[c.name] {
 			sent[i].notNull = false
@@ -116,6 +110,42 @@ func (r *reading) typeText(ctx context.Context, c relationColumn) (string, error
 		text = name // the type is gone by now
 	}
 	return text, err
+}
+
+// matchAttributes finds the message's columns in the catalog, by name and type. Columns come in the order of their
+// numbers, so a match that breaks the order is another column of the same name, made since; of such matches the most
+// that are in order count.
+func matchAttributes(columns []relationColumn, all []attribute) []attribute {
+	sent := make([]attribute, len(columns))
+	best := make([]int, len(columns)) // length of the longest run in order that ends here
+	prev := make([]int, len(columns))
+	longest := -1
+	for i, c := range columns {
+		sent[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}
+		at := slices.IndexFunc(all, func(a attribute) bool { return !a.dropped && a.name == c.name && a.typ == c.typ })
+		if at < 0 {
+			continue
+		}
+		sent[i] = all[at]
+		best[i], prev[i] = 1, -1
+		for j := range i {
+			if best[j] >= best[i] && sent[j].num < sent[i].num {
+				best[i], prev[i] = best[j]+1, j
+			}
+		}
+		if longest < 0 || best[i] > best[longest] {
+			longest = i
+		}
+	}
+	for i := len(columns) - 1; i >= 0; i-- {
+		if i == longest {
+			longest = prev[i]
+			continue
+		}
+		c := columns[i]
+		sent[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}
+	}
+	return sent
 }
 
 // inferNumbers finds the numbers of columns that the catalog knows under another name by now (renamed, dropped, of

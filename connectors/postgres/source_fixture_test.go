@@ -40,6 +40,7 @@ type event struct {
 	table    *schemas.Table
 	state    []byte
 	snapshot schemas.Snapshot
+	origin   string
 	after    []string
 }
 
@@ -67,7 +68,7 @@ func (r *recorder) Emit(c *schemas.Change) error {
 		r.err = fmt.Errorf("version %v came after %v and position %v", c.Version, r.emitted, r.version)
 	}
 	r.emitted, r.version = c.Version, c.Version
-	e := event{text: shownChange(c), version: c.Version, table: c.Table, state: r.state, snapshot: c.Source.Snapshot}
+	e := event{text: shownChange(c), version: c.Version, table: c.Table, state: r.state, snapshot: c.Source.Snapshot, origin: c.Source.ReplicationOrigin}
 	for _, v := range c.After {
 		e.after = append(e.after, shownValue(v))
 	}
