@@ -11,8 +11,6 @@ import (
 type target struct {
 	schema, name string
 	columns      []targetColumn
-	// indexed says that a unique index or primary key stands on it; the sink itself makes none.
-	indexed bool
 }
 
 type targetColumn struct {
@@ -47,13 +45,6 @@ func describeSQL(schema, name string) string {
 	return "SELECT column_name, data_type, CASE WHEN NOT is_nullable AND column_default IS NULL THEN 'required' ELSE '' END" +
 		" FROM duckdb_columns() WHERE database_name = current_database() AND " + sameTable(schema, name) +
 		" ORDER BY column_index"
-}
-
-// indexedSQL returns a row when a unique index or a key constraint stands on the table.
-func indexedSQL(schema, name string) string {
-	where := " WHERE database_name = current_database() AND " + sameTable(schema, name)
-	return "SELECT 'constraint' FROM duckdb_constraints()" + where + " AND constraint_type IN ('PRIMARY KEY', 'UNIQUE')" +
-		" UNION ALL SELECT 'index' FROM duckdb_indexes()" + where + " LIMIT 1"
 }
 
 func sameTable(schema, name string) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/verify"
 )
 
 // Available says whether this binary can open a DuckDB file: DuckDB is a C++ library.
@@ -25,3 +26,6 @@ var SinkConnector = sink.Connector[SinkConfig]{
 		return nil, errNoCgo
 	},
 }
+
+// VerifySink opens a DuckDB file for a comparison. In this binary it can only say that DuckDB is not there.
+func VerifySink(context.Context, SinkConfig) (verify.Reader, error) { return nil, errNoCgo }

@@ -92,11 +92,7 @@ func (s *Sink) describe(ctx context.Context, schema, name string) (*target, erro
 	if err != nil {
 		return nil, err
 	}
-	indexes, err := s.session.query(ctx, indexedSQL(schema, name))
-	if err != nil {
-		return nil, err
-	}
-	t := &target{schema: schema, name: name, indexed: len(indexes) > 0}
+	t := &target{schema: schema, name: name}
 	for _, row := range rows {
 		t.columns = append(t.columns, targetColumn{name: row[0], columnType: row[1], required: row[2] != ""})
 	}

@@ -152,7 +152,7 @@ func TestStatements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add("-- stage", m.createStage(), "-- with key", m.truncate(), m.deleteStaged(), m.insertStaged(), m.missingPartial(), m.mergeStaged([]uint64{1<<2 | 1<<5}))
+	add("-- stage", m.createStage(), "-- with key", m.truncate(), m.deleteStaged(), m.insertStaged(), m.missingPartial(), m.createWhole([]uint64{1<<2 | 1<<5}), m.insertFound(), m.insertNew())
 	m.table = tableOf(`or"ders`, 0, table.Columns...)
 	add("-- without key", m.createNet(), m.missingRow(), m.deleteNet(), m.insertNet())
 	golden(t, "statements.sql", strings.Join(got, "\n\n")+"\n")

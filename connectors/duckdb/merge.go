@@ -12,6 +12,7 @@ import (
 // The names of the temporary tables of a batch. They live within its transaction.
 const (
 	stageName = "syncline_stage"
+	wholeName = "syncline_whole"
 	netName   = "syncline_net"
 )
 
@@ -23,12 +24,12 @@ type merge struct {
 	at []int
 	// stageTypes holds, by column of the table, its type in the stage.
 	stageTypes []string
-	// others says that the target has columns that the table has not: they keep their values in an update.
-	others bool
+	// others holds the names of the columns that only the target has: they keep their values in an update.
+	others []string
 }
 
 func newMerge(t *sink.Table, have *target) (*merge, error) {
-	m := &merge{table: t, target: have, others: len(have.columns) > len(t.Columns)}
+	m := &merge{table: t, target: have}
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		at := have.column(c.Name)
@@ -41,6 +42,11 @@ func newMerge(t *sink.Table, have *target) (*merge, error) {
 		}
 		m.at = append(m.at, at)
 		m.stageTypes = append(m.stageTypes, stageType)
+	}
+	for i := range have.columns {
+		if !slices.Contains(m.at, i) {
+			m.others = append(m.others, have.columns[i].name)
+		}
 	}
 	return m, nil
 }
@@ -136,27 +142,39 @@ func (m *merge) keyTexts(prefix string) string {
 	return strings.Join(list, ", ")
 }
 
-// mergeStaged applies the stage in place: slower than delete and insert, but rows keep the values of columns that the
-// batch does not bring (unchanged holds those that some row of the batch keeps), and an index sees no key twice.
-func (m *merge) mergeStaged(unchanged []uint64) string {
-	var set, insert []string
+// createWhole completes the stage by what the target has: the values of unchanged (the columns that some row of the
+// batch keeps) and those of the other columns. The rows are then deleted and inserted like any others: UPDATE, and
+// MERGE with it, leaves a value as it is when it compares equal to the new one, although they are not the same (0 and
+// -0, one month and 30 days).
+func (m *merge) createWhole(unchanged []uint64) string {
+	values := make([]string, 0, len(m.at)+len(m.others))
 	for i := range m.at {
 		value := fmt.Sprintf("s.c%d", i)
-		insert = append(insert, value)
 		if unchanged[i/64]&(1<<(i%64)) != 0 {
-			value = fmt.Sprintf("CASE WHEN %s THEN t.%s ELSE %s END", keeps(i), m.name(i), value)
+			value = fmt.Sprintf("CASE WHEN %s THEN t.%s ELSE %s END AS c%d", keeps(i), m.name(i), value, i)
 		}
-		if !slices.Contains(m.table.Key, i) {
-			set = append(set, m.name(i)+" = "+value)
-		}
+		values = append(values, value)
 	}
-	update := "DO NOTHING"
-	if len(set) > 0 {
-		update = "UPDATE SET " + strings.Join(set, ", ")
+	for i, name := range m.others {
+		values = append(values, fmt.Sprintf("t.%s AS x%d", warehouse.QuoteName(name), i))
 	}
-	return fmt.Sprintf("MERGE INTO %s t USING %s s ON %s WHEN MATCHED AND s.gone THEN DELETE WHEN MATCHED THEN %s"+
-		" WHEN NOT MATCHED AND NOT s.gone THEN INSERT (%s) VALUES (%s)",
-		m.target.quoted(), stageName, m.sameKey(), update, m.columnList(), strings.Join(insert, ", "))
+	return fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT s.ord, t.rowid IS NOT NULL AS found, %s FROM %s s LEFT JOIN %s t ON %s WHERE NOT s.gone",
+		wholeName, strings.Join(values, ", "), stageName, m.target.quoted(), m.sameKey())
+}
+
+// insertFound adds the completed rows that were there before, with their other columns.
+func (m *merge) insertFound() string {
+	columns, values := m.columnList(), m.stageList("w.")
+	for i, name := range m.others {
+		columns += ", " + warehouse.QuoteName(name)
+		values += fmt.Sprintf(", w.x%d", i)
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s w WHERE w.found", m.target.quoted(), columns, values, wholeName)
+}
+
+// insertNew adds the completed rows that were not there: other columns get their defaults.
+func (m *merge) insertNew() string {
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s w WHERE NOT w.found", m.target.quoted(), m.columnList(), m.stageList("w."), wholeName)
 }
 
 // createNet sums up the stage of a table without key: per distinct row, how many more (or fewer) of it there will be,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,16 +182,14 @@ func (l *loader) applyKeyed(ctx context.Context, s *session, rows []sink.Row) er
 				strings.Join(missing[0], ", ")), "")
 		}
 	}
-	if partial || l.others || l.target.indexed {
-		_, err := s.exec(ctx, l.mergeStaged(l.stage.unchanged))
-		return err
+	statements := []string{l.deleteStaged(), l.insertStaged()}
+	if partial || len(l.others) > 0 {
+		statements = []string{l.createWhole(l.stage.unchanged), l.deleteStaged(), l.insertFound(), l.insertNew(), "DROP TABLE " + wholeName}
+	} else if !slices.ContainsFunc(rows, func(r sink.Row) bool { return r.Action != sink.Delete }) {
+		statements = statements[:1]
 	}
-	if _, err := s.exec(ctx, l.deleteStaged()); err != nil {
-		return err
-	}
-	for i := range rows {
-		if rows[i].Action != sink.Delete {
-			_, err := s.exec(ctx, l.insertStaged())
+	for _, statement := range statements {
+		if _, err := s.exec(ctx, statement); err != nil {
 			return err
 		}
 	}

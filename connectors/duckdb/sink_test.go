@@ -168,6 +168,16 @@ func TestPartialRowThatIsNotThereIsRefused(t *testing.T) {
 	wantRows(t, s, byID)
 }
 
+// DuckDB's UPDATE and MERGE leave a value that compares equal to the new one.
+func TestValueThatOnlyComparesEqualIsReplaced(t *testing.T) {
+	s := newTest(t)
+	table := tableOf("pairs", 1, col("id", kind(schemas.Int32)), col("f", kind(schemas.Float64)), col("i", kind(schemas.Interval)), col("note", kind(schemas.String)))
+	mustEvolve(t, s, table)
+	mustWrite(t, s, batch(table, row(sink.Upsert, num(1), schemas.FloatValue(math.Copysign(0, -1)), schemas.IntervalValue(1, 0, 0), text("a"))))
+	mustWrite(t, s, batch(table, row(sink.Upsert, num(1), schemas.FloatValue(0), schemas.IntervalValue(0, 30, 0), keep)))
+	wantRows(t, s, "SELECT * FROM shop.pairs", "1|0.0|30 days|a")
+}
+
 func keyless() *sink.Table {
 	return tableOf("log", 0, col("a", kind(schemas.Int32)), col("d", kind(schemas.Interval)), col("l", schemas.Type{Kind: schemas.Array, Elem: &schemas.Type{Kind: schemas.String}}))
 }
