@@ -45,7 +45,11 @@ INSERT INTO "shop"."or""ders" ("id", "part", "total", "any", "at", "doc", "tags"
 
 SELECT CAST(s.c0 AS VARCHAR), CAST(s.c1 AS VARCHAR) FROM syncline_stage s WHERE (s.keep0 <> 0) AND NOT EXISTS (SELECT 1 FROM "shop"."or""ders" t WHERE t."id" = s.c0 AND t."part" IS NOT DISTINCT FROM s.c1) LIMIT 1
 
-MERGE INTO "shop"."or""ders" t USING syncline_stage s ON t."id" = s.c0 AND t."part" IS NOT DISTINCT FROM s.c1 WHEN MATCHED AND s.gone THEN DELETE WHEN MATCHED THEN UPDATE SET "total" = CASE WHEN s.keep0 & 4 <> 0 THEN t."total" ELSE s.c2 END, "any" = s.c3, "at" = s.c4, "doc" = CASE WHEN s.keep0 & 32 <> 0 THEN t."doc" ELSE s.c5 END, "tags" = s.c6, "every" = s.c7 WHEN NOT MATCHED AND NOT s.gone THEN INSERT ("id", "part", "total", "any", "at", "doc", "tags", "every") VALUES (s.c0, s.c1, s.c2, s.c3, s.c4, s.c5, s.c6, s.c7)
+CREATE TEMP TABLE syncline_whole AS SELECT s.ord, t.rowid IS NOT NULL AS found, s.c0, s.c1, CASE WHEN s.keep0 & 4 <> 0 THEN t."total" ELSE s.c2 END AS c2, s.c3, s.c4, CASE WHEN s.keep0 & 32 <> 0 THEN t."doc" ELSE s.c5 END AS c5, s.c6, s.c7 FROM syncline_stage s LEFT JOIN "shop"."or""ders" t ON t."id" = s.c0 AND t."part" IS NOT DISTINCT FROM s.c1 WHERE NOT s.gone
+
+INSERT INTO "shop"."or""ders" ("id", "part", "total", "any", "at", "doc", "tags", "every") SELECT w.c0, w.c1, w.c2, w.c3, w.c4, w.c5, w.c6, w.c7 FROM syncline_whole w WHERE w.found
+
+INSERT INTO "shop"."or""ders" ("id", "part", "total", "any", "at", "doc", "tags", "every") SELECT w.c0, w.c1, w.c2, w.c3, w.c4, w.c5, w.c6, w.c7 FROM syncline_whole w WHERE NOT w.found
 
 -- without key
 
