@@ -67,8 +67,8 @@ func (b *batch) rewind(m mark) {
 	b.records, b.headers, b.data = b.records[:m.records], b.headers[:m.headers], b.data[:m.data]
 }
 
-// add returns a new record, zeroed. n is the number of records that the change may still need: the slab is made larger
-// only for a truncate of a topic with more partitions than a batch has records.
+// add returns a new record, zeroed. The slab is made larger only for a truncate of a topic with more partitions than a
+// batch has records.
 func (b *batch) add() *kgo.Record {
 	if len(b.records) == cap(b.records) {
 		// Records that were handed out keep their old slab; the batch has not been produced yet, so they are copied.

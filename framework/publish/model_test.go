@@ -73,9 +73,6 @@ type model struct {
 	up   *upstream
 	env  source.Env
 	held bool
-	from source.Position
-	// quietly leaves out the urgent Advance at the end of the log.
-	before func(c *schemas.Change) error
 }
 
 func (u *upstream) open(_ context.Context, env source.Env) (source.Source, error) {
