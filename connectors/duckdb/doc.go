@@ -10,10 +10,10 @@
 // # No primary key in the target
 //
 // A table of the target has no index, not even for its key. DuckDB's ART index makes an upsert of 100,000 rows into
-// five million 3 to 40 times slower, doubles the file and must fit into memory. Without an index the merge is a hash join of the batch with
-// the key column, which DuckDB narrows by the batch's least and greatest key. The key stays unique because only
-// this sink writes: a batch has one row per key, and every row's key is deleted before the row is inserted. A table
-// that was made by someone else with a primary key works too, at the price that its index has.
+// five million 3 to 40 times slower, doubles the file and must fit into memory. Without an index a batch finds its rows
+// by a hash join with the key column, which DuckDB narrows by the batch's least and greatest key. The key stays unique
+// because only this sink writes: a batch has one row per key, and every row's key is deleted before the row is
+// inserted. A table that was made by someone else with a primary key works too, at the price that its index has.
 //
 // # The driver's lower half
 //
