@@ -25,6 +25,7 @@ var SinkConnector = sink.Connector[SinkConfig]{
 	Open: func(context.Context, SinkConfig, sink.Env) (sink.Sink, error) {
 		return nil, errNoCgo
 	},
+	Verify: VerifySink,
 }
 
 // VerifySink opens a DuckDB file for a comparison. In this binary it can only say that DuckDB is not there.
