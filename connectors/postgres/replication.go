@@ -215,9 +215,6 @@ func (r *replication) fill(n int) error {
 	return nil
 }
 
-// buffered reports whether a message may be handled without waiting.
-func (r *replication) buffered() bool { return r.w-r.r >= 5 }
-
 // interrupt makes receive return.
 func (r *replication) interrupt() { r.low.interrupt() }
 

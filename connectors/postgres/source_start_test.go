@@ -301,11 +301,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 		Publication: strings.Repeat("p", 64),
 	}
 	err := c.Validate()
-	var got []string
-	for _, line := range strings.Split(err.Error(), "\n") {
-		got = append(got, line)
-	}
-	diff(t, got,
+	diff(t, strings.Split(err.Error(), "\n"),
 		"url: want the form postgres://user:password@host:5432/database",
 		`tables: "orders" is not of the form schema.table`,
 		`exclude_columns: "a.b" is not of the form schema.table.column`,
