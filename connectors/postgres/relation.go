@@ -77,6 +77,7 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 		}
 	}
 	rel.layout = lay
+	r.stream.last[m.oid] = sent
 	rel.before = make([]schemas.Value, len(lay.table.Columns))
 	rel.after = make([]schemas.Value, len(lay.table.Columns))
 	return nil
@@ -84,7 +85,7 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 
 // mergeAttributes completes the message's columns from the catalog.
 func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *relationInfo) ([]attribute, error) {
-	sent := matchAttributes(rel.message.columns, info.attributes)
+	sent := matchAttributes(rel.message.columns, info.attributes, r.stream.last[rel.message.oid])
 	for i, c := range rel.message.columns {
 		if sent[i].typmod != c.typmod {
 			sent[i].typmod, sent[i].typeText = c.typmod, ""
@@ -112,34 +113,45 @@ func (r *reading) typeText(ctx context.Context, c relationColumn) (string, error
 	return text, err
 }
 
-// matchAttributes finds the message's columns in the catalog, by name and type. Columns come in the order of their
-// numbers, so a match that breaks the order is another column of the same name, made since; of such matches the most
-// that are in order count.
-func matchAttributes(columns []relationColumn, all []attribute) []attribute {
+// matchAttributes finds the message's columns by name and type: in the catalog, or else in the table's last version,
+// which is older than the message where the catalog may be younger. Columns come in the order of their numbers, so a
+// match that breaks the order is another column of the same name; the best matches that are in order count.
+func matchAttributes(columns []relationColumn, catalog, last []attribute) []attribute {
+	today := matchInOrder(columns, catalog, nil)
+	if !slices.ContainsFunc(today, func(a attribute) bool { return a.num == 0 }) {
+		return today
+	}
+	return matchInOrder(columns, catalog, last)
+}
+
+func matchInOrder(columns []relationColumn, catalog, last []attribute) []attribute {
 	sent := make([]attribute, len(columns))
-	best := make([]int, len(columns)) // length of the longest run in order that ends here
+	best := make([]int, len(columns)) // weight of the heaviest run in order that ends here
 	prev := make([]int, len(columns))
-	longest := -1
+	end := -1
 	for i, c := range columns {
-		sent[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}
-		at := slices.IndexFunc(all, func(a attribute) bool { return !a.dropped && a.name == c.name && a.typ == c.typ })
-		if at < 0 {
+		weight := 1
+		same := func(a attribute) bool { return !a.dropped && a.name == c.name && a.typ == c.typ }
+		if at := slices.IndexFunc(last, same); at >= 0 && last[at].num > 0 {
+			sent[i], weight = last[at], len(columns) // one of these is worth all of the catalog's
+		} else if at := slices.IndexFunc(catalog, same); at >= 0 {
+			sent[i] = catalog[at]
+		} else {
 			continue
 		}
-		sent[i] = all[at]
-		best[i], prev[i] = 1, -1
+		best[i], prev[i] = weight, -1
 		for j := range i {
-			if best[j] >= best[i] && sent[j].num < sent[i].num {
-				best[i], prev[i] = best[j]+1, j
+			if best[j] > 0 && best[j]+weight > best[i] && sent[j].num < sent[i].num {
+				best[i], prev[i] = best[j]+weight, j
 			}
 		}
-		if longest < 0 || best[i] > best[longest] {
-			longest = i
+		if end < 0 || best[i] > best[end] {
+			end = i
 		}
 	}
 	for i := len(columns) - 1; i >= 0; i-- {
-		if i == longest {
-			longest = prev[i]
+		if i == end {
+			end = prev[i]
 			continue
 		}
 		c := columns[i]

@@ -16,6 +16,8 @@ type stream struct {
 	conn      *replication
 	relations map[uint32]*relation
 	typeNames map[uint32]string
+	// last holds the columns of the last version of each table that was compiled here.
+	last map[uint32][]attribute
 
 	// from is the position that was resumed: changes up to it are passed over.
 	from schemas.Version
@@ -47,7 +49,7 @@ func (r *reading) follow(ctx context.Context) error {
 	}
 	s.setStream(conn)
 	s.progress.read.Store(uint64(at))
-	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, from: r.pos}
+	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos}
 	if r.pos.Low == 0 {
 		r.stream.lastCommit = r.pos.High
 	}
