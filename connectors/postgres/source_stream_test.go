@@ -381,3 +381,35 @@ func TestOriginIsOfItsTransactionOnly(t *testing.T) {
 		t.Errorf("origins %q and %q", events[0].origin, events[1].origin)
 	}
 }
+
+// With synchronous replication the server sends a transaction before its own sessions can see it. Without a standby that
+// answers, the moment lasts for as long as the test wants.
+func TestUnchangedColumnsAreReadOnceTheTransactionIsVisible(t *testing.T) {
+	server := engines.NewPostgres(t, engines.PostgresOptions{Settings: map[string]string{
+		"synchronous_standby_names": "nobody", "synchronous_commit": "local",
+	}})
+	d := &database{t: t, url: server.URL(""), name: engines.Unique(t)}
+	d.conn = d.connect()
+	d.exec("create table a (id int primary key, n int, big text); alter table a alter big set storage external")
+	d.exec("insert into a values (1, 1, repeat('abcdefghij', 2000))")
+	cfg := d.config()
+	cfg.Start = startStream
+	r := d.start(cfg, source.Position{}, newRecorder())
+	r.waitSlot(d)
+
+	writer := d.connect()
+	written := make(chan error, 1)
+	go func() {
+		_, err := writer.Exec(context.Background(), "set synchronous_commit = on; update a set id = 2")
+		written <- err
+	}()
+	for d.scalar("select count(*)::text from pg_stat_activity where wait_event = 'SyncRep'") != "1" {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond) // the change has been sent, and is not visible yet
+	d.exec("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	diff(t, texts(r.waitCount(2)), "d a k(1,NULL,NULL) - other 2", "c a - (2,1,abcd...(20000)) other 1")
+}

@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -304,6 +306,9 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 	if !rel.incomplete() {
 		return nil
 	}
+	if err := r.untilVisible(ctx, r.stream.origin.TxID); err != nil {
+		return fmt.Errorf("read the unchanged columns of a row of %s by its new key: %w", rel.layout.table, err)
+	}
 	sql, params, oids := rel.lookup(&r.stream.msg)
 	result := r.catalog.conn.PgConn().ExecParams(ctx, sql, params, oids, nil, nil).Read()
 	if result.Err != nil {
@@ -316,6 +321,26 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 		rel.fillFrom(result, &r.arena)
 	}
 	return nil
+}
+
+// untilVisible waits until other sessions see what the transaction did. The server sends a transaction as soon as its
+// commit record is in the log, a moment before the session that commits it says so to the others (and, with synchronous
+// replication, long before). A read in that moment finds no row for the new key, or an older row that had the key. A
+// session holds the lock on its transaction's id until it has said so.
+func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
+	backoff := failure.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond}
+	for {
+		var held bool
+		err := r.catalog.conn.QueryRow(ctx,
+			"select exists (select from pg_locks where locktype = 'transactionid' and transactionid::text = $1 and granted)",
+			strconv.FormatUint(uint64(xid), 10)).Scan(&held)
+		if err != nil || !held {
+			return err
+		}
+		if err := failure.Sleep(ctx, backoff.Next(nil)); err != nil {
+			return err
+		}
+	}
 }
 
 // isGone tells that the table or one of its columns does not exist any more.
