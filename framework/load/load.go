@@ -173,6 +173,10 @@ const (
 	topicsAge           = 3 * time.Second
 )
 
+// sessionTimeout is how long the partitions of a member that was killed wait for another. It may be short: a member
+// that was only slow finds its fence raised and joins again.
+const sessionTimeout = 10 * time.Second
+
 func (l *Loader) session(ctx context.Context, t *target) error {
 	soft, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -217,6 +221,7 @@ func (s *session) clientOptions() []kgo.Opt {
 		kgo.OnOffsetsFetched(s.noteOffsets), kgo.AdjustFetchOffsetsFn(s.assign),
 		kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.lose),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
+		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(sessionTimeout / 5),
 		kgo.MetadataMaxAge(topicsAge),
 		kgo.MetadataMinAge(topicsAge / 3),
 		kgo.ProducerBatchMaxBytes(maxDeadLetter),
