@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline/framework/source"
+	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/schemas"
 )
 
