@@ -32,7 +32,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("embedded broker and registry: %w", err)
 	}
 	fmt.Fprintf(os.Stderr, "syncline: Kafka at %s, registry at %s, data in %s\n", server.Brokers()[0], server.RegistryURL(), c.Dir)
-	err = run.Files(ctx, connectors, c.Files, run.Platform{Brokers: server.Brokers(), RegistryURL: server.RegistryURL(), AtLeastOnce: true})
+	err = run.Files(ctx, connectors, c.Files, run.Platform{Brokers: server.Brokers(), RegistryURL: server.RegistryURL(), AtLeastOnce: true, Sync: server.Sync})
 	if closing := server.Close(); err == nil {
 		err = closing
 	}

@@ -101,12 +101,12 @@ func (l *Loader) open(ctx context.Context) (sink.Sink, error) {
 		if err == nil {
 			return s, nil
 		}
+		if ctx.Err() != nil {
+			break // whatever the error is called: it is the end of ctx that cut the opening off
+		}
 		err = fmt.Errorf("open the target: %w", err)
 		if failure.IsFinal(err) {
 			return nil, err
-		}
-		if ctx.Err() != nil {
-			break
 		}
 		l.stats.retrying(err)
 		l.log.Warn("target is not there yet", zap.Error(err))

@@ -42,6 +42,9 @@ type Platform struct {
 	RegistryURL string
 	// AtLeastOnce replaces the delivery of sources, for a broker whose transactions do not survive a crash.
 	AtLeastOnce bool
+	// Sync makes what the broker has acknowledged survive a loss of power; it is called before a source is told that
+	// something is durable. nil when the broker's acknowledgement says that already.
+	Sync func() error
 }
 
 func (p Platform) apply(c *config.Common) {
@@ -102,7 +105,11 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		t := &task{common: common.Common}
 		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
 			return t.openSource(common, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
-				return c.Open(ctx, section, env)
+				s, err := c.Open(ctx, section, env)
+				if err != nil || p.Sync == nil {
+					return s, err
+				}
+				return &synced{Source: s, sync: p.Sync, log: log}, nil
 			})
 		}
 		return t, nil

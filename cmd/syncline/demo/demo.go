@@ -82,7 +82,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // synchronize runs the connectors, watches them, and proves the result.
 func synchronize(ctx context.Context, o Options, p *platform, f files) error {
-	connectors, err := run.Open(o.Connectors, append([]string{f.Source}, f.sinks()...), run.Platform{AtLeastOnce: true})
+	connectors, err := run.Open(o.Connectors, append([]string{f.Source}, f.sinks()...), run.Platform{AtLeastOnce: true, Sync: p.broker.Sync})
 	if err != nil {
 		return err
 	}
