@@ -40,8 +40,10 @@ type TLS struct {
 type SASL struct {
 	// Mechanism is plain, scram-sha-256 or scram-sha-512.
 	Mechanism string `yaml:"mechanism"`
-	Username  string `yaml:"username"`
-	Password  Secret `yaml:"password"`
+	// Username is the user to log in as.
+	Username string `yaml:"username"`
+	// Password is the user's; it appears in no log.
+	Password Secret `yaml:"password"`
 }
 
 var mechanisms = []string{"plain", "scram-sha-256", "scram-sha-512"}

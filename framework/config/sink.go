@@ -20,25 +20,32 @@ type Sink struct {
 	DeadLetters DeadLetters `yaml:"dead_letters"`
 }
 
-// Target names tables. In Schema and Table, {schema} and {table} stand for the source's names.
+// Target names tables. In Schema and Table, {schema}, {table} and {database} stand for the source's names, and {topic}
+// for the topic's.
 type Target struct {
+	// Schema is the pattern of the schema's name.
 	Schema string `yaml:"schema"`
-	Table  string `yaml:"table"`
+	// Table is the pattern of the table's name.
+	Table string `yaml:"table"`
 	// Tables overrides names and gives key columns, by the source's "schema.table".
 	Tables map[string]TargetTable `yaml:"tables"`
 }
 
 // TargetTable overrides one table.
 type TargetTable struct {
+	// Schema is the schema's name at the target, instead of the pattern's.
 	Schema string `yaml:"schema"`
-	Table  string `yaml:"table"`
+	// Table is the table's name at the target, instead of the pattern's.
+	Table string `yaml:"table"`
 	// Key names the columns that identify a row, for a table whose source has no key.
 	Key []string `yaml:"key"`
 }
 
 // Batch bounds what one write to the target holds.
 type Batch struct {
-	Rows  int  `yaml:"rows"`
+	// Rows is the largest number of rows.
+	Rows int `yaml:"rows"`
+	// Bytes is the largest size of the decoded rows; memory holds up to two batches.
 	Bytes Size `yaml:"bytes"`
 	// Age is how long rows gather before they are written; what suits the target by default.
 	Age time.Duration `yaml:"age"`

@@ -29,7 +29,7 @@ type Source struct {
 
 // Topics says how topics are created.
 type Topics struct {
-	// Partitions of a new topic. Rows with the same key share one; more than one gives up the order between keys.
+	// Partitions is the number of partitions of a new topic. Rows with the same key share one; more than one gives up the order between keys.
 	Partitions int32 `yaml:"partitions"`
 	// Replication is the replication factor of a new topic; -1 leaves it to the broker.
 	Replication int16 `yaml:"replication"`
