@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,22 +25,33 @@ const connectorWord = "connector"
 func isConnector(args []string) bool { return len(args) > 2 && args[1] == connectorWord }
 
 // runConnector is the main function of the subject's process: that of cmd/postgres-source and cmd/postgres-sink.
-func runConnector(args []string, out io.Writer) (code int) {
+func runConnector(args []string, out io.Writer) int {
 	if len(args) > 1 {
-		f, err := os.Create(args[1])
+		stop, err := startProfile(args[1])
 		if err != nil {
 			return run.Report(out, err)
 		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return run.Report(out, err)
-		}
-		defer pprof.StopCPUProfile()
+		defer stop()
 	}
 	ctx, stop := run.Signals(context.Background())
 	defer stop()
 	known := []run.Connector{run.OfSource(postgres.SourceConnector), run.OfSink(postgres.SinkConnector)}
 	return run.Report(out, run.Files(ctx, known, args[:1], run.Platform{}))
+}
+
+// startProfile writes a CPU profile of this process until stop is called.
+func startProfile(file string) (stop func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
 }
 
 // connector is a running subject.

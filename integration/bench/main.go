@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -76,7 +77,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.IntVar(&o.rows, "rows", 1_000_000, "rows of the stream and of the snapshot; the sink gets three in ten of them")
 	flags.IntVar(&o.seconds, "seconds", 10, "how long each measurement of latency lasts")
 	flags.StringVar(&o.json, "json", "", "write the measurements to this file too")
-	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of the connectors to this folder; profiling costs a little")
+	flags.StringVar(&o.profile, "profile", "", "write CPU profiles to this folder, of each connector and of this process with the broker; it costs a little")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -102,6 +103,13 @@ func program(ctx context.Context, args []string, out, progress io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if o.profile != "" {
+		stop, err := startProfile(filepath.Join(o.profile, "bench.prof"))
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	var results []Result
 	for _, subject := range subjects {
 		if !slices.Contains(o.only, subject.name) {
