@@ -16,7 +16,7 @@ import (
 	"github.com/syncline-io/syncline/schemas"
 )
 
-// ledger is the table of offsets: one row per partition of a topic's incarnation.
+// ledger is the table of offsets: one row per partition, with the id of the topic that its offset belongs to.
 type ledger struct {
 	session   *session
 	connector string // quoted
@@ -38,15 +38,11 @@ func (l *ledger) create(ctx context.Context) error {
 
 // where selects the row of p.
 func (l *ledger) where(p sink.Partition) string {
-	return fmt.Sprintf("connector = %s AND topic = %s AND topic_id = '%x' AND \"partition\" = %d",
-		l.connector, warehouse.QuoteText(p.Topic), p.TopicID, p.Partition)
+	return fmt.Sprintf("connector = %s AND topic = %s AND \"partition\" = %d", l.connector, warehouse.QuoteText(p.Topic), p.Partition)
 }
 
 // claim raises the fence of p's row, or makes the row.
 func (l *ledger) claim(ctx context.Context, p sink.Partition) (sink.Entry, error) {
-	if err := l.checkIncarnation(ctx, p); err != nil {
-		return sink.Entry{}, err
-	}
 	changed, err := l.session.exec(ctx, "UPDATE "+l.table+" SET fence = fence + 1 WHERE "+l.where(p))
 	if err == nil && changed == 0 {
 		_, err = l.session.exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%s, %s, '%x', %d, -1, 1, '%s')",
@@ -58,32 +54,31 @@ func (l *ledger) claim(ctx context.Context, p sink.Partition) (sink.Entry, error
 	return l.entry(ctx, p)
 }
 
-// checkIncarnation stops when the ledger knows the topic under another id: its offsets then mean other records.
-func (l *ledger) checkIncarnation(ctx context.Context, p sink.Partition) error {
-	rows, err := l.session.query(ctx, fmt.Sprintf("SELECT topic_id FROM %s WHERE connector = %s AND topic = %s AND topic_id <> '%x' LIMIT 1",
-		l.table, l.connector, warehouse.QuoteText(p.Topic), p.TopicID))
-	if err != nil || len(rows) == 0 {
-		return err
-	}
-	return failure.As(failure.Gap, fmt.Errorf("topic %s has the id %x, and the target was loaded from the topic with the id %s: it was deleted and made again",
-		p.Topic, p.TopicID, rows[0][0]),
-		fmt.Sprintf("to load the new topic from its beginning, delete the rows of this topic from %s", l.table))
-}
-
+// entry reads p's row. Its TopicID is the one in the ledger: the caller compares.
 func (l *ledger) entry(ctx context.Context, p sink.Partition) (sink.Entry, error) {
-	rows, err := l.session.query(ctx, "SELECT CAST(next_offset AS VARCHAR), CAST(fence AS VARCHAR), applied FROM "+l.table+" WHERE "+l.where(p))
+	rows, err := l.session.query(ctx, "SELECT CAST(next_offset AS VARCHAR), CAST(fence AS VARCHAR), applied, topic_id FROM "+l.table+" WHERE "+l.where(p))
 	if err != nil {
 		return sink.Entry{}, err
 	}
 	if len(rows) != 1 {
-		return sink.Entry{}, failure.As(failure.Gap, fmt.Errorf("the ledger has %d rows for partition %d of topic %s", len(rows), p.Partition, p.Topic), "")
+		return sink.Entry{}, failure.As(failure.Gap, fmt.Errorf("the ledger has %d rows for partition %d of topic %s", len(rows), p.Partition, p.Topic),
+			"somebody has written to "+l.table+": leave one of them")
 	}
 	e := sink.Entry{Partition: p}
-	var errs [3]error
+	var errs [4]error
 	e.Next, errs[0] = strconv.ParseInt(rows[0][0], 10, 64)
 	e.Fence, errs[1] = strconv.ParseInt(rows[0][1], 10, 64)
 	errs[2] = e.Applied.UnmarshalText([]byte(rows[0][2]))
+	e.TopicID, errs[3] = parseTopicID(rows[0][3])
 	return e, errors.Join(errs[:]...)
+}
+
+func parseTopicID(text string) (id [16]byte, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, fmt.Errorf("the ledger's topic_id %q is not one", text)
+	}
+	return [16]byte(b), nil
 }
 
 // move takes every entry forward, or none: exactly as many rows must change as there are moves.
@@ -130,8 +125,8 @@ func (s *Sink) Claim(ctx context.Context, partitions []sink.Partition) ([]sink.E
 // Reset implements [sink.Ledger].
 func (s *Sink) Reset(ctx context.Context, e sink.Entry, next int64) error {
 	return s.session.transaction(ctx, func() error {
-		changed, err := s.session.exec(ctx, fmt.Sprintf("UPDATE %s SET next_offset = %d, applied = '%s' WHERE %s AND fence = %d",
-			s.ledger.table, next, schemas.Version{}, s.ledger.where(e.Partition), e.Fence))
+		changed, err := s.session.exec(ctx, fmt.Sprintf("UPDATE %s SET next_offset = %d, topic_id = '%x', applied = '%s' WHERE %s AND fence = %d",
+			s.ledger.table, next, e.TopicID, schemas.Version{}, s.ledger.where(e.Partition), e.Fence))
 		if err == nil && changed != 1 {
 			err = failure.As(failure.Fenced, errors.New("another member has claimed the partition"), "")
 		}

@@ -33,9 +33,9 @@ type Sink interface {
 type Ledger interface {
 	// Claim makes this member the owner of the partitions, in a committed step of its own: it raises each entry's
 	// fence, or creates the entry with Next -1, and returns the entries. Whoever owned them before can no longer
-	// write.
+	// write. The TopicID of an entry that was there is the ledger's own: the caller compares.
 	Claim(ctx context.Context, partitions []Partition) ([]Entry, error)
-	// Reset sets the entry's Next as an operator asked for, guarded by its fence, and clears its Applied.
+	// Reset sets the entry's Next and TopicID as an operator asked for, guarded by its fence, and clears its Applied.
 	Reset(ctx context.Context, e Entry, next int64) error
 }
 
