@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,7 +55,8 @@ func chooseTables(ctx context.Context, conn *pgx.Conn, cfg SourceConfig) ([]rela
 	if len(chosen) == 0 {
 		return nil, failure.As(failure.Config,
 			fmt.Errorf("postgres.tables: no table matches %s", strings.Join(cfg.Tables, ", ")),
-			"write patterns as schema.table, and check the database in postgres.url; it has "+strconv.Itoa(len(all))+" tables")
+			fmt.Sprintf("write patterns as schema.table, and check the database in postgres.url: %s has %d tables (%s)",
+				conn.Config().Database, len(all), nameList(all[:min(len(all), 3)])))
 	}
 	return chosen, nil
 }
@@ -73,9 +75,8 @@ func checkTables(ctx context.Context, conn *pgx.Conn, chosen []relationName, log
 		return fmt.Errorf("check the privileges on the tables: %w", err)
 	}
 	if len(denied) > 0 {
-		return failure.As(failure.Config, fmt.Errorf("postgres.tables: the role may not read %s", denied[0]),
-			fmt.Sprintf("GRANT USAGE ON SCHEMA %s, GRANT SELECT ON %s, or exclude it; %d such tables",
-				quoteName(denied[0].schema), tableList(denied), len(denied)))
+		return failure.As(failure.Config, fmt.Errorf("postgres.tables: the role %s may not read %s", conn.Config().User, nameList(denied)),
+			grantSelect(denied, conn.Config().User)+"; or leave such tables out with exclude_tables")
 	}
 	unidentified, err := queryNames(ctx, conn, `select c.oid, n.nspname, c.relname from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace
@@ -100,6 +101,34 @@ func checkTables(ctx context.Context, conn *pgx.Conn, chosen []relationName, log
 			"the first one's delete comes last", zap.Stringer("table", t), zap.String("way out", "make the primary key NOT DEFERRABLE"))
 	}
 	return nil
+}
+
+// grantSelect is what the tables' owner must run so that the role can read them.
+func grantSelect(tables []relationName, role string) string {
+	var schemas []string
+	for _, t := range tables {
+		if s := quoteName(t.schema); !slices.Contains(schemas, s) {
+			schemas = append(schemas, s)
+		}
+	}
+	return fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %[2]s", strings.Join(schemas, ", "), quoteName(role), tableList(tables))
+}
+
+// namesShown bounds how many tables a message names.
+const namesShown = 5
+
+func nameList(tables []relationName) string {
+	if len(tables) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, t := range tables[:min(len(tables), namesShown)] {
+		names = append(names, t.String())
+	}
+	if more := len(tables) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // existingTables says which of the tables in the state are still there.

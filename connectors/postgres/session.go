@@ -104,14 +104,13 @@ func (s *server) replication(ctx context.Context, wrap func(net.Conn) net.Conn) 
 	return conn, nil
 }
 
-// connectError says what a refused connection means. pgconn leaves the password out of its messages.
+// connectError says what a refused connection means.
 func (s *server) connectError(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return fmt.Errorf("connect to PostgreSQL at %s: %w", s.address(), err)
-	}
-	err = fmt.Errorf("connect to PostgreSQL at %s as %s: %s (SQLSTATE %s)", s.address(), s.config.User, pg.Message, pg.Code)
-	switch pg.Code {
+	code := sqlState(err)
+	err = fmt.Errorf("connect to PostgreSQL at %s as %s: %w", s.address(), s.config.User, connectCause(err))
+	switch code {
+	case "":
+		return failure.WithHint(err, "see that the server runs and can be reached from here, and that postgres.url names it")
 	case codeInvalidPassword, codeInvalidAuthorization:
 		return failure.As(failure.Config, err, "check user and password in postgres.url, and the server's pg_hba.conf")
 	case codeNoDatabase:
@@ -119,6 +118,18 @@ func (s *server) connectError(err error) error {
 	case codeNoPrivilege:
 		return failure.As(failure.Config, err,
 			fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION", quoteName(s.config.User)))
+	}
+	return err
+}
+
+// connectCause takes from pgconn's error what went wrong, without the addresses and names that it repeats for every try.
+// pgconn leaves the password out of its messages.
+func connectCause(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg
+	}
+	if dial, ok := errors.AsType[*net.OpError](err); ok {
+		return dial
 	}
 	return err
 }

@@ -78,7 +78,7 @@ func (s *pgSink) connect(ctx context.Context) error {
 	s.drop()
 	conn, err := pgx.ConnectConfig(ctx, s.config)
 	if err != nil {
-		return err
+		return s.connectError(err)
 	}
 	if _, err := conn.Exec(ctx, sinkSettings); err != nil {
 		_ = conn.Close(ctx)
@@ -141,7 +141,7 @@ from (select) one left join pg_namespace n on n.nspname = $1`
 // look (the framework claims again).
 func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
 	if err := s.connect(ctx); err != nil {
-		return fmt.Errorf("connect to the target: %w", err)
+		return err
 	}
 	tx, err := s.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin isolation level read committed read write"})
 	if err != nil {

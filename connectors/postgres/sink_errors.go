@@ -55,14 +55,23 @@ func refusedState(code string) bool {
 	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "54")
 }
 
+// connectError names the server that could not be reached.
+func (s *pgSink) connectError(err error) error {
+	c := s.config
+	err = fmt.Errorf("connect to the target at %s:%d, database %s as %s: %w", c.Host, c.Port, c.Database, c.User, connectCause(err))
+	if sinkState(err) == "" {
+		return failure.WithHint(err, "see that the server runs and can be reached from here, and that postgres.url names it")
+	}
+	return err
+}
+
 // openError marks what a first connection meets: wrong credentials and wrong names are the configuration's fault.
 func openError(err error) error {
-	err = fmt.Errorf("connect to the target: %w", err)
 	switch code := sinkState(err); {
 	case strings.HasPrefix(code, "28"):
-		return failure.As(failure.Config, err, "url: check user and password, and the server's pg_hba.conf")
+		return failure.As(failure.Config, err, "check user and password in postgres.url, and the server's pg_hba.conf")
 	case code == "3D000":
-		return failure.As(failure.Config, err, "url: create the database or correct its name")
+		return failure.As(failure.Config, err, "create the database, or correct its name in postgres.url")
 	}
 	return err
 }

@@ -397,7 +397,7 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 	}{
 		{"no database", strings.Replace(f.url, name, "nowhere", 1), failure.Config, []string{"nowhere", "create the database"}},
 		{"no role", strings.Replace(f.url, "postgres@", "nobody:secret@", 1), failure.Config, []string{"nobody", "check user and password"}},
-		{"nobody listens", "postgres://u:secret@127.0.0.1:1/x", failure.Retry, []string{"connect to the target"}},
+		{"nobody listens", "postgres://u:secret@127.0.0.1:1/x", failure.Retry, []string{"connect to the target at 127.0.0.1:1, database x as u: dial tcp", "postgres.url"}},
 		{"no privilege", url, failure.Config, []string{role, "syncline", `grant create on database "` + name + `" to "` + role + `"`}},
 	} {
 		err := open(c.url)
