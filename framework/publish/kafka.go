@@ -39,7 +39,7 @@ func (o *Options) producer(ts *topics) (*kgo.Client, error) {
 	opts := append(o.client("events"),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), // the queue does the waiting, and knows better
-		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression()),
 		kgo.ProducerBatchMaxBytesFn(ts.maxBatch),
 		// The queue bounds what is buffered; the client's own bound would block the committer.
 		kgo.MaxBufferedRecords(1<<30),
