@@ -62,8 +62,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	finished := false
 	defer func() {
 		err = errors.Join(err, p.Close())
-		if finished && err == nil {
-			err = os.RemoveAll(o.Dir)
+		if finished {
+			err = errors.Join(err, os.RemoveAll(o.Dir))
 		}
 	}()
 	if err := p.openShop(ctx, o.Out); err != nil {
@@ -73,11 +73,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := synchronize(ctx, o, p, f); err != nil {
-		return err
-	}
-	finished = !o.Keep
-	return nil
+	err = synchronize(ctx, o, p, f)
+	// What was broken on purpose must not be found by the next run.
+	finished = err == nil && !o.Keep || o.Break && IsDifference(err)
+	return err
 }
 
 // synchronize runs the connectors, watches them, and proves the result.
