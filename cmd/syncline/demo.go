@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -18,8 +20,13 @@ type demoCommand struct {
 }
 
 func (c *demoCommand) Run(ctx context.Context) error {
-	return demo.Run(ctx, demo.Options{
+	err := demo.Run(ctx, demo.Options{
 		Dir: c.Dir, PostgresURL: c.PostgresURL, Traffic: c.Traffic, Keep: c.Keep, Break: c.Break,
 		DuckDB: duckdb.Available, Connectors: connectors, Out: os.Stdout,
 	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Println("\nstopped; nothing is left running. The next demo goes on from here:", c.Dir)
+		return nil
+	}
+	return err
 }
