@@ -81,6 +81,8 @@ func (c *Client) judge(what string, x *exchange, a answer, means meaning) (final
 		return true, failure.As(failure.Config, err, hint)
 	case a.status >= 300 && a.status < 400:
 		return false, failure.WithHint(err, "it redirects; put the address of the registry itself into the configuration")
+	case a.status == 0:
+		return false, failure.WithHint(err, "see that the registry runs and can be reached from here, and that registry.url names it")
 	case x.retryAfter > 0:
 		return false, failure.After(err, x.retryAfter)
 	}
@@ -123,8 +125,8 @@ func (x *exchange) answer(err error) answer {
 	return a
 }
 
-// wrongAddress is the meaning of a 404 on the list of subjects, which every registry has. Where a registry has answered
-// before, it is a trouble like others.
+// wrongAddress is the meaning of a 404 that is no registry's: one without an error code, or one on the list of subjects,
+// which every registry has. Where a registry has answered before, it is a trouble like others.
 func (c *Client) wrongAddress(a answer) error {
 	if a.status != http.StatusNotFound || c.proven[toRead].Load() {
 		return nil
@@ -142,10 +144,13 @@ func notRegistered(a answer) error {
 }
 
 // unknownID is the meaning of a 404 on an id. It is not final: another URL, or the same one later, may know the id.
-func unknownID(id uint32) meaning {
+func (c *Client) unknownID(id uint32) meaning {
 	return func(a answer) error {
-		if a.status != http.StatusNotFound {
+		switch {
+		case a.status != http.StatusNotFound:
 			return nil
+		case a.code == 0:
+			return c.wrongAddress(a)
 		}
 		return failure.WithHint(fmt.Errorf("%s does not know schema %d", a.url, id),
 			"it may lag behind the topic; if it was restored or replaced, the schemas must be registered again with their old ids")

@@ -161,7 +161,7 @@ func (c *Client) ByID(ctx context.Context, id uint32) (string, error) {
 	err := c.call(ctx, fmt.Sprintf("read schema %d", id), func(sr *srclient.SchemaRegistryClient) (err error) {
 		got, err = sr.GetSchema(int(id))
 		return err
-	}, unknownID(id))
+	}, c.unknownID(id))
 	if err != nil {
 		return "", err
 	}

@@ -27,6 +27,8 @@ func (c *Client) refusal(ctx context.Context, subject, schema string, a answer) 
 		return c.incompatible(ctx, subject, schema, a)
 	case a.status == http.StatusUnprocessableEntity:
 		return c.invalid(subject, schema, a)
+	case a.code == 0:
+		return c.wrongAddress(a)
 	}
 	return nil
 }
