@@ -70,10 +70,15 @@ func (o *Options) side() (*kgo.Client, error) {
 func ping(ctx context.Context, cl *kgo.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	if err := cl.Ping(ctx); err != nil {
-		return fmt.Errorf("reach Kafka: %w", err)
+	err := cl.Ping(ctx)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("reach Kafka: %w", err)
+	if _, answered := errors.AsType[*kerr.Error](err); !answered {
+		return failure.WithHint(err, "see that the brokers run and can be reached from here, and that kafka.brokers names them")
+	}
+	return err
 }
 
 // classify marks what Kafka's errors mean to a publisher. started says that the publisher has been at work before:

@@ -3,6 +3,8 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,6 +51,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return p.stopped(err)
 		}
 		if failure.IsFinal(err) {
+			err = p.opts.locate(err)
 			p.stats.failed(Stopped, err)
 			return err
 		}
@@ -58,6 +61,15 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return p.stopped(nil)
 		}
 	}
+}
+
+// locate adds to a gap where the position is: to delete it is part of most ways out.
+func (o *Options) locate(err error) error {
+	topic := o.offsetsTopic()
+	if failure.Classify(err) != failure.Gap || strings.Contains(err.Error(), topic) {
+		return err
+	}
+	return fmt.Errorf("%w; the position is kept in topic %s", err, topic)
 }
 
 // stopped ends a soft stop. What could not be committed in time is not lost: it is read again by the next tenure.

@@ -160,11 +160,11 @@ func (ts *tables) stream(topic string, t *schemas.Table) (*stream, error) {
 func (ts *tables) register(ctx context.Context, e *schemas.Encoder) (key, value uint32, err error) {
 	if e.KeySchema() != "" {
 		if key, err = ts.opts.Registry.Register(ctx, e.Topic()+"-key", e.KeySchema()); err != nil {
-			return 0, 0, fmt.Errorf("table %s: register the key's schema: %w", e.Table(), err)
+			return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 		}
 	}
 	if value, err = ts.opts.Registry.Register(ctx, e.Topic()+"-value", e.ValueSchema()); err != nil {
-		return 0, 0, fmt.Errorf("table %s: register the value's schema: %w", e.Table(), err)
+		return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 	}
 	return key, value, nil
 }
