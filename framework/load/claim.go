@@ -200,8 +200,11 @@ func entryOf(entries []sink.Entry, p *partition) (sink.Entry, error) {
 	return sink.Entry{}, fmt.Errorf("the ledger gave no entry for %s/%d", p.Topic, p.Partition.Partition)
 }
 
-const resetHint = "to go on from a place of your choice stop all copies and set the group's offset with Kafka's tools, " +
-	"such as kafka-consumer-groups --reset-offsets"
+// resetHint is the way out of a gap: the operator says where to go on.
+func (o *Options) resetHint(topic string) string {
+	return fmt.Sprintf("stop all copies and say where to go on, such as from the beginning: "+
+		"kafka-consumer-groups --group %s --topic %s --reset-offsets --to-earliest --execute", o.group(), topic)
+}
 
 var (
 	errVanished   = errors.New("the consumer group was here before, but the ledger in the target has no entry: the target was emptied or is another one")
@@ -212,7 +215,7 @@ var (
 func (s *session) reconcile(ctx context.Context, p *partition, e sink.Entry) (sink.Entry, error) {
 	g := s.groupOffset(p)
 	fail := func(err error) (sink.Entry, error) {
-		return e, failure.As(failure.Gap, fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition.Partition, err), resetHint)
+		return e, failure.As(failure.Gap, fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition.Partition, err), s.opts.resetHint(p.Topic))
 	}
 	known := e.Next >= 0
 	switch {

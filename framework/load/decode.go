@@ -118,9 +118,9 @@ func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	text, err := c.registry.ByID(ctx, id)
+	text, err := c.schema(ctx, id, stageValue)
 	if err != nil {
-		return nil, fmt.Errorf("schema %d: %w", id, err)
+		return nil, err
 	}
 	made := &codec{topic: r.Topic, id: id, stamp: s.table, ours: s.hasTable}
 	if s.hasTable {
@@ -187,11 +187,17 @@ func (c *catalog) keySchema(ctx context.Context, key []byte) (string, error) {
 	if err != nil {
 		return "", &unreadable{stageKey, err}
 	}
+	return c.schema(ctx, id, stageKey)
+}
+
+// schema asks the registry. A schema that no retry makes readable, such as one that is not Avro, makes the record
+// unreadable.
+func (c *catalog) schema(ctx context.Context, id uint32, stage string) (string, error) {
 	text, err := c.registry.ByID(ctx, id)
-	if err != nil {
-		return "", fmt.Errorf("schema %d: %w", id, err)
+	if failure.Classify(err) == failure.Refused {
+		return "", &unreadable{stage, err}
 	}
-	return text, nil
+	return text, err
 }
 
 // namedFor checks that a schema was made for the topic: a registry that was restored may use its ids for others.
@@ -342,9 +348,9 @@ func (c *catalog) decodeKey(ctx context.Context, k *codec, change *schemas.Chang
 	if k.key == nil || k.keyID != id {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 		defer cancel()
-		text, err := c.registry.ByID(ctx, id)
+		text, err := c.schema(ctx, id, stageKey)
 		if err != nil {
-			return fmt.Errorf("schema %d: %w", id, err)
+			return err
 		}
 		if k.key, err = schemas.NewKeyDecoder(text, k.source); err != nil {
 			k.key = nil

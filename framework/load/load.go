@@ -25,6 +25,8 @@ type Loader struct {
 	metrics *metrics
 	stats   *stats
 
+	reached bool // Kafka has answered once; it belongs to Run
+
 	mu      sync.Mutex
 	current *session // nil between two sessions
 }
@@ -118,14 +120,9 @@ func (l *Loader) open(ctx context.Context) (sink.Sink, error) {
 // sessions runs one session after the other: a member that was fenced drops everything and joins the group again.
 func (l *Loader) sessions(ctx context.Context, t *target) error {
 	var backoff failure.Backoff
-	first := true // only at the start do refused credentials mean that the configuration is wrong
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.session(ctx, t)
-		if first && errors.Is(err, kerr.SaslAuthenticationFailed) {
-			return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "check the user and the password for Kafka")
-		}
-		first = false
 		if failure.IsFinal(err) {
 			return err
 		}
@@ -140,6 +137,24 @@ func (l *Loader) sessions(ctx context.Context, t *target) error {
 		_ = failure.Sleep(ctx, backoff.Next(err))
 	}
 	return nil
+}
+
+// unreached says what it means that Kafka does not even give the tables topic. Only at the start do refused credentials
+// mean that the configuration is wrong.
+func (l *Loader) unreached(err error) error {
+	err = fmt.Errorf("reach Kafka: %w", err)
+	if _, answered := errors.AsType[*kerr.Error](err); !answered {
+		return failure.WithHint(err, "see that the brokers run and can be reached from here, and that kafka.brokers names them")
+	}
+	for _, refused := range []error{
+		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,
+		kerr.ClusterAuthorizationFailed,
+	} {
+		if !l.reached && errors.Is(err, refused) {
+			return failure.As(failure.Config, err, "see the key kafka, and what the brokers allow this user")
+		}
+	}
+	return err
 }
 
 // session is one membership in the consumer group: from joining it to leaving it. Nothing of it outlives it.
@@ -190,8 +205,9 @@ func (l *Loader) session(ctx context.Context, t *target) error {
 		owned: map[topicPartition]*partition{},
 	}
 	if err := l.tables.refresh(soft); err != nil {
-		return err
+		return l.unreached(err)
 	}
+	l.reached = true
 	var err error
 	if s.client, err = kgo.NewClient(s.clientOptions()...); err != nil {
 		return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "")

@@ -158,9 +158,9 @@ func (r *reader) fetchError(e kgo.FetchError) error {
 		return nil
 	case errors.Is(e.Err, kerr.OffsetOutOfRange), errors.As(e.Err, &lost):
 		return failure.As(failure.Gap, fmt.Errorf("%s partition %d no longer has the offset that comes next: %w", e.Topic, e.Partition, e.Err),
-			"records were removed before they were read, by retention or by a loss at the broker; take a new snapshot, or "+resetHint)
+			"records were removed before they were read, by retention or by a loss at the broker; take a new snapshot, or "+r.opts.resetHint(e.Topic))
 	case errors.Is(e.Err, kerr.UnknownTopicID):
-		return failure.As(failure.Gap, fmt.Errorf("%s was deleted and made again while it was read: %w", e.Topic, e.Err), resetHint)
+		return failure.As(failure.Gap, fmt.Errorf("%s was deleted and made again while it was read: %w", e.Topic, e.Err), r.opts.resetHint(e.Topic))
 	}
 	r.stats.failed(fmt.Errorf("fetch %s: %w", e.Topic, e.Err))
 	r.log.Warn("fetch", zap.String("topic", e.Topic), zap.Int32("partition", e.Partition), zap.Error(e.Err))
@@ -218,6 +218,7 @@ func (r *reader) drain(ctx context.Context, p *partition) error {
 		case failure.IsFinal(err):
 			return err
 		default:
+			err = fmt.Errorf("%s partition %d offset %d: %w", p.Topic, p.Partition.Partition, p.pending[0].Offset, err)
 			r.pause(p)
 			p.stall(now, err)
 			r.stats.failed(err)
