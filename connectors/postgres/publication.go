@@ -15,7 +15,7 @@ import (
 
 // hintAfterGap is the way out of every gap: there is no other that loses nothing.
 const hintAfterGap = "changes may have been lost: delete the connector's position (its topic of offsets), " +
-	"drop the replication slot if there is one, and start again with start: snapshot"
+	"drop the replication slot if there is one, and start again with postgres.start: snapshot"
 
 func publicationGone(name string, err error) error {
 	cause := fmt.Errorf("publication %s is gone although a position exists", name)

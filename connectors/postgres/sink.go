@@ -179,10 +179,10 @@ func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
 		for _, t := range tables {
 			p, err := s.planFor(ctx, tx, t.Table)
 			if err != nil {
-				return fmt.Errorf("read table %s: %w", t.Table, err)
+				return fmt.Errorf("read table %s: %w", t.Table, s.deniedRows(err, t.Table))
 			}
 			if err := s.writeTable(ctx, tx, p, t); err != nil {
-				return err
+				return s.deniedRows(err, t.Table)
 			}
 			plans = append(plans, p)
 		}

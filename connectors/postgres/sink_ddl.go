@@ -40,7 +40,7 @@ func (s *pgSink) Evolve(ctx context.Context, _, t *sink.Table) error {
 	})
 	s.forget(t)
 	if err != nil {
-		return s.explain(fmt.Errorf("make table %s ready: %w", t, err))
+		return s.explain(s.deniedTable(err, t))
 	}
 	return nil
 }
@@ -406,7 +406,10 @@ func (e *evolution) column(i int, want sinkType, enums map[string][]string) erro
 		if source == "" {
 			source = c.Type.String()
 		}
-		return failure.As(failure.Config, fmt.Errorf("%s is %s, but the source has %s, which needs %s", where, have.typeText, source, want),
+		if needs := want.String(); needs != source {
+			source += ", which needs " + needs
+		}
+		return failure.As(failure.Config, fmt.Errorf("%s is %s, but the source has %s", where, have.typeText, source),
 			"change the column's type, rename the column, or map the table elsewhere")
 	case warehouse.Widen:
 		e.do("alter table %s alter column %s type %s", e.name(), warehouse.QuoteName(have.name), typ)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
 )
 
@@ -37,7 +38,7 @@ func (s *pgSink) explain(err error) error {
 		// Not the sink's own key, which ON CONFLICT handles: another constraint that the target's owner made.
 		return failure.As(failure.Conflict, err, "a constraint of the target other than the key; drop it if the wait does not end")
 	case code == "42501":
-		return failure.WithHint(err, s.grantTables())
+		return failure.WithHint(err, fmt.Sprintf("give the role %s the privileges that the sink needs", warehouse.QuoteName(s.user)))
 	case code == "25006":
 		return failure.WithHint(err, "the target is a standby or read-only: point url at the primary")
 	}
@@ -81,7 +82,22 @@ func (s *pgSink) grantCreate(schema string) string {
 		warehouse.QuoteName(s.database), warehouse.QuoteName(s.user), warehouse.QuoteName(schema), warehouse.QuoteName(s.user))
 }
 
-func (s *pgSink) grantTables() string {
-	return fmt.Sprintf("the role %s must own the target's tables or have: grant select, insert, update, delete on the table to it; grant usage, create on the schema to it",
-		warehouse.QuoteName(s.user))
+// deniedRows adds to a missing privilege on a table's rows what grants it.
+func (s *pgSink) deniedRows(err error, t *sink.Table) error {
+	if sinkState(err) != "42501" {
+		return err
+	}
+	return failure.WithHint(err, fmt.Sprintf("grant usage on schema %s to %s; grant select, insert, update, delete on %s to %[2]s",
+		warehouse.QuoteName(t.Schema), warehouse.QuoteName(s.user), quoteTable(t.Schema, t.Name)))
+}
+
+// deniedTable adds to a missing privilege to make or to change a table what grants it: PostgreSQL lets only the owner
+// change a table.
+func (s *pgSink) deniedTable(err error, t *sink.Table) error {
+	if sinkState(err) != "42501" {
+		return err
+	}
+	role := warehouse.QuoteName(s.user)
+	return failure.WithHint(err, fmt.Sprintf("grant usage, create on schema %s to %s; if the table exists: alter table %s owner to %[2]s",
+		warehouse.QuoteName(t.Schema), role, quoteTable(t.Schema, t.Name)))
 }

@@ -213,6 +213,14 @@ func TestSQLStatesAreToldApart(t *testing.T) {
 	if s.explain(nil) != nil {
 		t.Error("no error became one")
 	}
+	denied, item := &pgconn.PgError{Code: "42501"}, &sink.Table{Schema: "public", Name: "item"}
+	const rows, table = `grant select, insert, update, delete on "public"."item" to "writer"`, `grant usage, create on schema "public" to "writer"`
+	if err := s.explain(s.deniedRows(denied, item)); failure.Classify(err) != failure.Retry || !strings.Contains(err.Error(), rows) {
+		t.Errorf("rows may not be written: %v", err)
+	}
+	if err := s.explain(s.deniedTable(denied, item)); failure.Classify(err) != failure.Retry || !strings.Contains(err.Error(), table) {
+		t.Errorf("a table may not be made: %v", err)
+	}
 	if err := openError(&pgconn.PgError{Code: "28P01"}); failure.Classify(err) != failure.Config {
 		t.Errorf("a wrong password: %v", err)
 	}

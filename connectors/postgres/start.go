@@ -89,7 +89,7 @@ func (r *reading) first(ctx context.Context, log serverLog, chosen []relationNam
 	if slot != nil && s.cfg.Start == "" {
 		return failure.As(failure.Gap,
 			fmt.Errorf("replication slot %s exists, but there is no position: either the position was lost, or the slot was made on purpose", slot.name),
-			"say what is meant: start: snapshot reads the tables again and then the changes, start: stream goes on from the slot")
+			"say what is meant: postgres.start: snapshot reads the tables again and then the changes, postgres.start: stream goes on from the slot")
 	}
 	s.state = &state{
 		Format: stateFormat, System: log.system, Timeline: log.timeline, Database: r.catalog.database,
