@@ -31,7 +31,7 @@ func (s *Sink) Evolve(ctx context.Context, _, t *sink.Table) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("make %s ready: %w", t, err)
+		return err
 	}
 	s.tables[tableKey(t)] = compiled
 	return nil
