@@ -29,7 +29,8 @@ type committer struct {
 	stats   *stats
 
 	pace     pace
-	ended    time.Time // when the last transaction ended
+	ended    time.Time     // when the last transaction ended
+	ending   time.Duration // how long its EndTransaction took
 	written  source.Position
 	batches  []*batch
 	position []byte
@@ -303,16 +304,18 @@ func (c *committer) end(ctx context.Context, how kgo.TransactionEndTry) error {
 	if now != c.open.epoch {
 		return errEpochChanged
 	}
+	start := time.Now()
 	if err := c.kafka.EndTransaction(ctx, how); err != nil {
 		return fmt.Errorf("commit a Kafka transaction: %w", err)
 	}
+	c.ending = time.Since(start)
 	return nil
 }
 
 func (c *committer) learn(start time.Time) {
 	c.pace.committed(c.ended.Sub(start))
 	if !c.opts.AtLeastOnce {
-		c.pace.produced(time.Duration(c.firstAck.Load()))
+		c.pace.produced(time.Duration(c.firstAck.Load()), c.ending)
 	}
 }
 

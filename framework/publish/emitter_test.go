@@ -192,24 +192,30 @@ func TestPace(t *testing.T) {
 	if got := p.age(false); got != 40*time.Millisecond {
 		t.Errorf("age %v when a commit takes 20 ms", got)
 	}
-	p.produced(50 * time.Millisecond)
+	p.produced(50*time.Millisecond, time.Millisecond)
 	for range 100 {
-		p.produced(time.Millisecond)
+		p.produced(time.Millisecond, time.Millisecond)
 	}
 	if p.gap != gapMin {
 		t.Errorf("one slow produce made the gap %v", p.gap)
 	}
 	for range 10 {
-		p.produced(21 * time.Millisecond)
+		p.produced(21*time.Millisecond, time.Millisecond)
 	}
 	if p.gap < 2*gapMin {
 		t.Errorf("the gap is %v after ten parked produces", p.gap)
 	}
 	for range 1000 {
-		p.produced(time.Millisecond)
+		p.produced(time.Millisecond, time.Millisecond)
 	}
 	if p.gap != gapMin {
 		t.Errorf("the gap is %v after a thousand good ones", p.gap)
+	}
+	for range 1000 {
+		p.produced(25*time.Millisecond, 15*time.Millisecond)
+	}
+	if p.gap != gapMin {
+		t.Errorf("the gap is %v where everything is slow, and not the first produce alone", p.gap)
 	}
 }
 

@@ -15,10 +15,12 @@ const (
 	// found to be needed. EndTransaction returns before the broker has written the commit's markers; a produce request
 	// that comes earlier is parked for add.partitions.to.txn.retry.backoff.ms, 20 ms by default, and every change of that
 	// transaction is that late. With 2 ms it happens to one transaction in 500, with 3 ms to one in 1,000 or fewer.
+	// The pause makes every change late: one of more than half of what parking costs would be the greater evil.
 	gapMin = 3 * time.Millisecond
-	gapMax = 20 * time.Millisecond
-	// parked is how long a first produce takes at least when the broker has parked it. Anything may be that slow once;
-	// the gap is at fault when several of the last parkedWindow transactions were.
+	gapMax = 10 * time.Millisecond
+	// parked is by how much a first produce takes longer, when the broker has parked it, than EndTransaction, which never
+	// is: where the brokers or the machine are busy, both are slow, and a longer gap would mend nothing. Anything may be
+	// that slow once; the gap is at fault when several of the last parkedWindow transactions were.
 	parked       = 15 * time.Millisecond
 	parkedWindow = 64
 	parkedMany   = 2.0
@@ -28,6 +30,7 @@ const (
 type pace struct {
 	lowest bool
 	commit time.Duration // moving average of the time from the cut to the end of the commit
+	ending time.Duration // moving average of the time that EndTransaction takes
 	gap    time.Duration
 	parked float64 // how many of the last transactions were, the older the less
 }
@@ -56,20 +59,24 @@ func (p *pace) quiet() time.Duration {
 }
 
 // committed learns what a commit costs.
-func (p *pace) committed(d time.Duration) {
-	if p.commit == 0 {
-		p.commit = d
+func (p *pace) committed(d time.Duration) { learn(&p.commit, d) }
+
+// learn moves an average; the first value is where it begins.
+func learn(average *time.Duration, d time.Duration) {
+	if *average == 0 {
+		*average = d
 		return
 	}
-	p.commit += (d - p.commit) / 8
+	*average += (d - *average) / 8
 }
 
-// produced learns from the time that the first produce of a transaction took. When the gap is found too short it grows
-// at once by half; it shrinks slowly (to half in a second at 150 transactions a second), so that trying whether a shorter
-// one will do costs about one transaction in a hundred.
-func (p *pace) produced(first time.Duration) {
+// produced learns from the time that the first produce of a transaction took, and from that of its EndTransaction. When
+// the gap is found too short it grows at once by half; it shrinks slowly (to half in a second at 150 transactions a
+// second), so that trying whether a shorter one will do costs about one transaction in a hundred.
+func (p *pace) produced(first, ending time.Duration) {
+	learn(&p.ending, ending)
 	p.parked -= p.parked / parkedWindow
-	if first >= parked {
+	if first >= parked+2*p.ending {
 		p.parked++
 	}
 	if p.parked > parkedMany {
