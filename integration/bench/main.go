@@ -74,7 +74,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.SetOutput(errOut)
 	only := flags.String("only", strings.Join(names, ","), "what to measure")
 	flags.IntVar(&o.runs, "runs", 3, "how often baseline and subject take turns")
-	flags.IntVar(&o.rows, "rows", 1_000_000, "rows of the stream and of the snapshot; the sink gets three in ten of them")
+	flags.IntVar(&o.rows, "rows", 1_000_000, "rows of the stream and of the snapshot; the sink gets half of them")
 	flags.IntVar(&o.seconds, "seconds", 10, "how long each measurement of latency lasts")
 	flags.StringVar(&o.json, "json", "", "write the measurements to this file too")
 	flags.StringVar(&o.profile, "profile", "", "write CPU profiles to this folder, of each connector and of this process with the broker; it costs a little")

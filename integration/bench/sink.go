@@ -15,7 +15,7 @@ const (
 	sinkSource = "sink_source"
 	sinkTarget = "sink_target"
 	// sinkShare is the part of the rows that the sink gets: it is slower than reading, and a run should not be longer.
-	sinkShare = 0.3
+	sinkShare = 0.5
 )
 
 // measureSink compares how fast rows come into a PostgreSQL table: by the whole sink, which reads their topic from the
