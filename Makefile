@@ -10,7 +10,7 @@ help: ## list the targets
 
 demo: bin/syncline ## watch a real PostgreSQL arrive in two targets; KEEP=1 stays up, BREAK=1 must fail
 	@bash integration/deps.sh postgres
-	@KEEP='$(KEEP)' BREAK='$(BREAK)' exec bin/syncline demo
+	@exec bin/syncline demo $(if $(KEEP),--keep) $(if $(BREAK),--break)
 
 test: deps ## run every test, against real servers that are started once
 	@exec bash integration/test.sh

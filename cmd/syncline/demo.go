@@ -15,8 +15,8 @@ type demoCommand struct {
 	Dir         string        `default:"syncline-demo" env:"SYNCLINE_DEMO_DIR" help:"Folder for everything that the demo makes; emptied when it ends well."`
 	PostgresURL string        `name:"postgres-url" env:"POSTGRES_URL" help:"Use this server instead of starting one."`
 	Traffic     time.Duration `default:"8s" help:"How long the shop is open."`
-	Keep        bool          `env:"KEEP" help:"Leave everything running after the proof and say what to try."`
-	Break       bool          `env:"BREAK" help:"Change one row of a target before the proof, which must fail and name it."`
+	Keep        bool          `help:"Leave everything running after the proof and say what to try."`
+	Break       bool          `help:"Change one row of a target before the proof, which must fail and name it."`
 }
 
 func (c *demoCommand) Run(ctx context.Context) error {

@@ -41,6 +41,9 @@ type Options struct {
 	Topics Topics
 	// AtLeastOnce publishes without Kafka transactions: faster to commit, and changes may be repeated after a failure.
 	AtLeastOnce bool
+	// Sync makes what the brokers have acknowledged survive a loss of power. It is called after the changes and before
+	// the position that covers them, without transactions only; nil when an acknowledgement says that already.
+	Sync func() error
 	// LowestLatency commits as soon as something is there; else changes wait a little for company.
 	LowestLatency bool
 	// NoTombstones leaves out the null value that else follows every deletion.

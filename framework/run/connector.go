@@ -104,7 +104,7 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		}
 		t := &task{common: common.Common}
 		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
-			return t.openSource(common, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
+			return t.openSource(common, p.Sync, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
 				s, err := c.Open(ctx, section, env)
 				if err != nil || p.Sync == nil {
 					return s, err
@@ -173,7 +173,7 @@ func validate(d *config.Document, key string, common, section interface{ Validat
 	return failure.As(failure.Config, join(problems), "")
 }
 
-func (t *task) openSource(c config.Source, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, source.Env) (source.Source, error)) (loop, error) {
+func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, source.Env) (source.Source, error)) (loop, error) {
 	kafka, reg, err := clients(c.Common)
 	if err != nil {
 		return nil, err
@@ -187,6 +187,7 @@ func (t *task) openSource(c config.Source, log *zap.Logger, metrics prometheus.R
 		InternalPrefix: c.InternalPrefix,
 		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},
 		AtLeastOnce:    c.Delivery == "at_least_once",
+		Sync:           sync,
 		LowestLatency:  c.Latency == "lowest",
 		NoTombstones:   !c.Tombstones,
 		SkipTruncates:  slices.Contains(c.SkippedOperations, "t"),

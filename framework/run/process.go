@@ -112,13 +112,21 @@ func (p *Process) start() error {
 func (p *Process) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	longest := time.Duration(0)
+	first := make(chan error, 1) // the first error, which says why the others stop
 	for _, t := range p.tasks {
 		longest = max(longest, t.common.ShutdownTimeout)
 		group.Go(func() error {
-			if err := t.loop.Run(ctx); err != nil {
-				return fmt.Errorf("%s: %w", t.common.Name, err)
+			err := t.loop.Run(ctx)
+			if err == nil {
+				return nil
 			}
-			return nil
+			err = fmt.Errorf("%s: %w", t.common.Name, err)
+			p.log.Error("stopped for good", zap.Error(err))
+			select {
+			case first <- err:
+			default:
+			}
+			return err
 		})
 	}
 	done := make(chan error, 1)
@@ -132,7 +140,13 @@ func (p *Process) Run(ctx context.Context) error {
 	case err := <-done:
 		return err
 	case <-time.After(longest + 5*time.Second):
-		return errors.New("the soft stop took longer than shutdown_timeout; what was not durable is read again at the next start")
+	}
+	late := errors.New("the soft stop took longer than shutdown_timeout; what was not durable is read again at the next start")
+	select {
+	case err := <-first: // its class is the process's exit code
+		return fmt.Errorf("%w; and %w", err, late)
+	default:
+		return late
 	}
 }
 

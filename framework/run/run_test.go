@@ -10,11 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 )
@@ -174,4 +177,30 @@ func TestAdminEndpoint(t *testing.T) {
 	if _, err := http.Get("http://" + a.Address() + "/livez"); err == nil {
 		t.Error("still there after Close")
 	}
+}
+
+// loopFunc is a loop that a test makes up.
+type loopFunc func(ctx context.Context) error
+
+func (f loopFunc) Run(ctx context.Context) error { return f(ctx) }
+
+// A connector that does not stop must not hide why the process ends.
+func TestTheReasonSurvivesASlowStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		p := &Process{log: zap.NewNop(), tasks: []*task{
+			{common: config.Common{Name: "a"}, loop: loopFunc(func(context.Context) error {
+				return failure.As(failure.Gap, errors.New("the log is gone"), "")
+			})},
+			{common: config.Common{Name: "b", ShutdownTimeout: time.Minute}, loop: loopFunc(func(context.Context) error {
+				<-never
+				return nil
+			})},
+		}}
+		err := p.Run(t.Context())
+		if ExitCode(err) != failure.ExitGap || !strings.Contains(err.Error(), "a: the log is gone") || !strings.Contains(err.Error(), "shutdown_timeout") {
+			t.Errorf("exit code %d: %v", ExitCode(err), err)
+		}
+		close(never)
+	})
 }

@@ -14,6 +14,9 @@ import (
 type syncer struct {
 	mu     sync.Mutex
 	synced map[string]fileState
+	// failed is the first failure, which every later call returns: after a write that the disk has refused once the
+	// next sync can succeed although the data are lost.
+	failed error
 }
 
 type fileState struct {
@@ -24,6 +27,9 @@ type fileState struct {
 func (s *syncer) sync(dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
 	seen := make(map[string]fileState, len(s.synced))
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +54,8 @@ func (s *syncer) sync(dir string) error {
 		return syncPath(path)
 	})
 	if err != nil {
-		return fmt.Errorf("write the broker's data through to the disk: %w", err)
+		s.failed = fmt.Errorf("write the broker's data through to the disk: %w", err)
+		return s.failed
 	}
 	s.synced = seen
 	return nil
