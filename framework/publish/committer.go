@@ -249,6 +249,12 @@ func (c *committer) commit(ctx context.Context) error {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
+		if c.opts.Sync != nil && c.open.rows > 0 {
+			// A loss of power must not leave the position and take its changes, which lie in other files.
+			if err := c.opts.Sync(); err != nil {
+				return err
+			}
+		}
 	}
 	c.writePosition(ctx, up)
 	if err := c.flush(ctx); err != nil {
