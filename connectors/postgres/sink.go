@@ -198,7 +198,7 @@ func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
 // staleState reports whether a table is not what its plan took it for.
 func staleState(code string) bool {
 	switch code {
-	case "42P01", "42703", "42704", "42804", "42P10", "3F000", "0A000":
+	case "42P01", "42703", "42704", "42804", "42P10", "3F000", "0A000", "22P03":
 		return true
 	}
 	return false

@@ -76,6 +76,22 @@ alter table source.things add gone int default 7; update source.things set mood 
 	f.want("select id, price, cost, gone from target.things where id = 9", "9|5.000|nine|null")
 }
 
+// Single rows go through prepared statements, whose texts are the same for both versions.
+func TestRowsOfBothTypesAreWrittenInOneSession(t *testing.T) {
+	f := newSinkFixture(t)
+	first := ordersTable()
+	f.evolve(first)
+	raw := func(s string) schemas.Value { return schemas.UnrepresentableValue([]byte(s)) }
+	f.write(first, row(sink.Upsert, 1, 7, nil, nil), row(sink.Upsert, 2, raw("7"), nil, nil))
+	source := *first.Source
+	source.Version, source.Columns = 2, append(source.Columns[:0:0], source.Columns...)
+	source.Columns[1].Type, source.Columns[1].SourceType = schemas.Type{Kind: schemas.Int64}, "bigint"
+	second := targetOf(&source)
+	f.evolve(second)
+	f.write(second, row(sink.Upsert, 3, 1<<40, nil, nil), row(sink.Upsert, 4, raw("1099511627777"), nil, nil), row(sink.Upsert, 1, 1<<41, unchanged, nil))
+	f.want("select id, total from target.orders order by id", "1|2199023255552\n2|7\n3|1099511627776\n4|1099511627777")
+}
+
 func TestTableChangedByAnotherMemberIsReadAgain(t *testing.T) {
 	f := newSinkFixture(t)
 	first := ordersTable()

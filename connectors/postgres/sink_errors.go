@@ -48,7 +48,7 @@ func (s *pgSink) explain(err error) error {
 // refusedState reports whether the server refuses the row itself, whenever it is sent.
 func refusedState(code string) bool {
 	switch code {
-	case "22P04": // the COPY stream is malformed: a defect of ours, no row's fault
+	case "22P03", "22P04": // a binary value or the COPY stream is malformed: a defect of ours, no row's fault
 		return false
 	case "23502", "23514":
 		return true

@@ -326,7 +326,7 @@ func (w *sinkWriter) send(ctx context.Context, sent []sentRow) (err error) {
 		if err != nil {
 			return w.valueError(s.row, err)
 		}
-		pipeline.SendQueryPrepared(w.session.prepared[s.st.sql], values, formats, nil)
+		pipeline.SendQueryPrepared(w.session.prepared[s.st.id], values, formats, nil)
 	}
 	if err := pipeline.Sync(); err != nil {
 		return err

@@ -10,8 +10,10 @@ import (
 
 // rowStatement writes one row by parameters. Every set of unchanged and raw columns has its own.
 type rowStatement struct {
-	sql     string
-	oids    []uint32
+	sql  string
+	oids []uint32
+	// id is the text and the type of every parameter: two versions of a table may have the same text with other types.
+	id      string
 	columns []int  // the column of each parameter
 	raw     []bool // by parameter: the source's text is sent, and read by the column's own input function
 	// exact says that the statement must touch one row.
@@ -38,6 +40,7 @@ func (p *sinkPlan) statement(r *sink.Row, shape []byte) (*rowStatement, []byte) 
 	}
 	b := statementBuilder{plan: p, shape: shape[1:], st: &rowStatement{}}
 	b.build(r)
+	b.st.id = b.st.sql + b.types.String()
 	p.rowStatements[string(shape)] = b.st
 	return b.st, shape
 }
@@ -46,6 +49,7 @@ type statementBuilder struct {
 	plan  *sinkPlan
 	shape []byte // by column
 	st    *rowStatement
+	types strings.Builder
 }
 
 // parameter adds column i as a parameter and returns the expression of its value.
@@ -59,6 +63,11 @@ func (b *statementBuilder) parameter(i int) string {
 	b.st.columns = append(b.st.columns, i)
 	b.st.raw = append(b.st.raw, raw)
 	b.st.oids = append(b.st.oids, oid)
+	// Where the server takes the type from the column, it does so once, when the statement is prepared.
+	b.types.WriteString("\x00" + strconv.FormatUint(uint64(oid), 10))
+	if oid == 0 {
+		b.types.WriteString(" " + c.full)
+	}
 	expression := "$" + strconv.Itoa(len(b.st.columns))
 	if cast != "" {
 		expression += "::" + cast

@@ -31,7 +31,7 @@ type sinkSession struct {
 
 	stages   []sinkStage // oldest use first
 	stageSeq int
-	prepared map[string]string // name by text
+	prepared map[string]string // name by rowStatement.id
 
 	rows    copyRows
 	sent    []sentRow
@@ -113,13 +113,13 @@ func (s *sinkSession) exec(ctx context.Context, sql string) error {
 
 // prepare makes sure that the session knows the statement.
 func (s *sinkSession) prepare(ctx context.Context, st *rowStatement) error {
-	if _, ok := s.prepared[st.sql]; ok {
+	if _, ok := s.prepared[st.id]; ok {
 		return nil
 	}
 	name := "syncline_" + strconv.Itoa(len(s.prepared)+1)
 	_, err := s.conn.PgConn().Prepare(ctx, name, st.sql, st.oids)
 	if err == nil {
-		s.prepared[st.sql] = name
+		s.prepared[st.id] = name
 	}
 	return err
 }

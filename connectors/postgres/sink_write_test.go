@@ -198,7 +198,7 @@ func TestSQLStatesAreToldApart(t *testing.T) {
 	s := &pgSink{user: "writer", database: "shop"}
 	for code, want := range map[string]failure.Class{
 		"22001": failure.Refused, "22003": failure.Refused, "22021": failure.Refused, "23502": failure.Refused, "23514": failure.Refused,
-		"54000": failure.Refused, "22P04": failure.Retry, "23505": failure.Conflict, "23503": failure.Conflict, "42501": failure.Retry,
+		"54000": failure.Refused, "22P03": failure.Retry, "22P04": failure.Retry, "23505": failure.Conflict, "23503": failure.Conflict, "42501": failure.Retry,
 		"40P01": failure.Retry, "40001": failure.Retry, "55P03": failure.Retry, "53100": failure.Retry, "57P01": failure.Retry,
 		"58030": failure.Retry, "08006": failure.Retry, "21000": failure.Retry, "XX000": failure.Retry, "25006": failure.Retry,
 	} {
