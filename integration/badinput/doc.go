@@ -6,5 +6,5 @@
 // with go test ./integration/badinput -update.
 //
 // Files: scene_test.go the servers, names and configurations of one test; golden_test.go the messages; config_test.go,
-// postgres_test.go, kafka_test.go, registry_test.go and target_test.go the conditions.
+// postgres_test.go, kafka_test.go, registry_test.go and target_test.go the conditions; docs_test.go the page.
 package badinput

@@ -129,7 +129,7 @@ var variable = []struct {
 	{regexp.MustCompile(`process [0-9]+ of`), "process PID of"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+->127`), "127.0.0.1:PORT->127"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "127.0.0.1:PORT"},
-	{regexp.MustCompile(`/tmp/[^ :"]*/`), "DIR/"},
+	{regexp.MustCompile(regexp.QuoteMeta(os.TempDir()) + `/[^ :"]*/`), "DIR/"},
 	{regexp.MustCompile(`PID [0-9]+`), "PID N"},
 	{regexp.MustCompile(`(system identifier|this one has) [0-9]+`), "${1} ID"},
 	{regexp.MustCompile(`schema [0-9]+`), "schema ID"},

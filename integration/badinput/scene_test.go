@@ -3,6 +3,7 @@ package badinput
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -16,7 +17,13 @@ import (
 	"github.com/syncline-io/syncline/integration/programs"
 )
 
-func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
+func TestMain(m *testing.M) {
+	// Most of the time is waiting: for servers, and for what a program does after a while. -parallel wins over this.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(programs.Main(m))
+}
 
 // readyPatience bounds how long a program takes that has nothing to complain of.
 const readyPatience = 30 * time.Second
