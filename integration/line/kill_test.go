@@ -18,6 +18,7 @@ import (
 	"github.com/syncline-io/syncline/framework/load"
 	"github.com/syncline-io/syncline/framework/publish"
 	"github.com/syncline-io/syncline/integration/engines"
+	"github.com/syncline-io/syncline/integration/programs"
 )
 
 // The kills, in random order and at random moments. The broker takes ten seconds to come back, the others one.
@@ -47,10 +48,10 @@ func TestNothingIsLostOrRepeatedWhenEverythingIsKilled(t *testing.T) {
 		pause := time.Duration(random.IntN(300)) * time.Millisecond
 		if victim < programKills {
 			p := l.all[victim%len(l.all)]
-			t.Logf("round %2d: kill %s", round, p.name)
-			p.kill()
+			t.Logf("round %2d: kill %s", round, p.Name)
+			p.Kill()
 			time.Sleep(pause)
-			p.start()
+			p.Start()
 			continue
 		}
 		t.Logf("round %2d: kill the broker", round)
@@ -63,8 +64,8 @@ func TestNothingIsLostOrRepeatedWhenEverythingIsKilled(t *testing.T) {
 	transactions := load.stop(t)
 	l.mustBeEqual(t, 2*time.Minute)
 	for _, p := range l.all {
-		if code := p.stop(); code != 0 {
-			t.Errorf("%s: exit code %d after SIGTERM", p.name, code)
+		if code := p.Stop(); code != 0 {
+			t.Errorf("%s: exit code %d after SIGTERM", p.Name, code)
 		}
 	}
 	counts := countCommitted(t, l.kafka.Address(), l.topics()...)
@@ -78,9 +79,9 @@ type line struct {
 	prefix             string
 	kafka              *engines.Kafka
 	sourceURL, copyURL string
-	source, copy, duck *program
-	sinks              []*program
-	all                []*program
+	source, copy, duck *programs.Program
+	sinks              []*programs.Program
+	all                []*programs.Program
 }
 
 func newLine(t testing.TB, kafka *engines.Kafka) *line {
@@ -95,23 +96,23 @@ func newLine(t testing.TB, kafka *engines.Kafka) *line {
 		t.Fatal(err)
 	}
 	common := fmt.Sprintf("kafka: {brokers: [%q]}\nregistry: {url: %q}\nadmin: {listen: %q}\n", kafka.Address(), registry, "{admin}")
-	l.source = newProgram(t, "postgres-source", fmt.Sprintf(
+	l.source = programs.New(t, "postgres-source", fmt.Sprintf(
 		"connector: postgres-source\nname: %s\n%spostgres: {url: %q, tables: [public.*]}\n", l.prefix, common, l.sourceURL))
-	l.copy = newProgram(t, "postgres-sink", fmt.Sprintf(
+	l.copy = programs.New(t, "postgres-sink", fmt.Sprintf(
 		"connector: postgres-sink\nname: %s-copy\ntopics: [%q]\n%spostgres: {url: %q}\n", l.prefix, l.prefix+".public.*", common, l.copyURL))
-	l.sinks = []*program{l.copy}
+	l.sinks = []*programs.Program{l.copy}
 	if duckdb.Available {
-		l.duck = newProgram(t, "duckdb-sink", fmt.Sprintf(
+		l.duck = programs.New(t, "duckdb-sink", fmt.Sprintf(
 			"connector: duckdb-sink\nname: %s-duck\ntopics: [%q]\n%sduckdb: {path: %q}\n", l.prefix, l.prefix+".public.*", common, t.TempDir()+"/w.duckdb"))
 		l.sinks = append(l.sinks, l.duck)
 	}
-	l.all = append([]*program{l.source}, l.sinks...)
+	l.all = append([]*programs.Program{l.source}, l.sinks...)
 	return l
 }
 
 func (l *line) start() {
 	for _, p := range l.all {
-		p.start()
+		p.Start()
 	}
 }
 
@@ -130,16 +131,16 @@ func (l *line) mustBeEqual(t testing.TB, patience time.Duration) {
 		if s == l.duck {
 			// DuckDB's file belongs to one process at a time: wait until the sink has caught up, then stop it.
 			l.waitCaughtUp(t, s, patience)
-			if code := s.stop(); code != 0 {
-				t.Errorf("%s: exit code %d after SIGTERM", s.name, code)
+			if code := s.Stop(); code != 0 {
+				t.Errorf("%s: exit code %d after SIGTERM", s.Name, code)
 			}
 		}
 		report, code := verify(t, l.source, s, patience)
 		if code != 0 {
-			t.Errorf("%s differs from the source: %v", s.name, report)
+			t.Errorf("%s differs from the source: %v", s.Name, report)
 		}
 		if s == l.duck {
-			s.start()
+			s.Start()
 		}
 	}
 }
@@ -147,14 +148,14 @@ func (l *line) mustBeEqual(t testing.TB, patience time.Duration) {
 func (l *line) noDeadLetters(t testing.TB) {
 	t.Helper()
 	for _, p := range l.all {
-		if text := p.tail(1 << 30); strings.Contains(text, "dead letter") {
-			t.Errorf("%s speaks of a dead letter", p.name)
+		if text := p.Output(); strings.Contains(text, "dead letter") {
+			t.Errorf("%s speaks of a dead letter", p.Name)
 		}
 	}
 }
 
 // waitCaughtUp waits until the sink has written everything that is committed at the source now.
-func (l *line) waitCaughtUp(t testing.TB, sink *program, patience time.Duration) {
+func (l *line) waitCaughtUp(t testing.TB, sink *programs.Program, patience time.Duration) {
 	t.Helper()
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, l.sourceURL)
@@ -166,9 +167,9 @@ func (l *line) waitCaughtUp(t testing.TB, sink *program, patience time.Duration)
 	if err := c.QueryRow(ctx, "SELECT (pg_current_wal_lsn() - '0/0')::bigint").Scan(&lsn); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, patience, "the source has published everything", func() error {
+	programs.Eventually(t, patience, "the source has published everything", func() error {
 		var s publish.Status
-		if err := l.source.status(&s); err != nil {
+		if err := l.source.Status(&s); err != nil {
 			return err
 		}
 		if s.Position.High < uint64(lsn) {
@@ -177,9 +178,9 @@ func (l *line) waitCaughtUp(t testing.TB, sink *program, patience time.Duration)
 		return nil
 	})
 	ends := l.ends(t)
-	eventually(t, patience, sink.name+" has written everything", func() error {
+	programs.Eventually(t, patience, sink.Name+" has written everything", func() error {
 		var s load.Status
-		if err := sink.status(&s); err != nil {
+		if err := sink.Status(&s); err != nil {
 			return err
 		}
 		next := map[string]int64{}
