@@ -1,7 +1,9 @@
 package schemas
 
 import (
+	"errors"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -120,6 +122,44 @@ func zeroOf(t *Type) Value {
 	return IntValue(0)
 }
 
+// ConstantDefault returns the text of the column's default when it is a constant, as [ParseText] reads it; false for a
+// column without default and for one whose default has its value only at the source: a function, an expression, NULL.
+//
+// It is what a row holds that was there when the column was added: the source fills such rows and tells nobody. A sink
+// that adds the column and whoever maps an older row onto the newer table must both take it from here.
+func (c *Column) ConstantDefault() (text string, ok bool) {
+	text, kind := readDefault(c.Default)
+	if kind != defaultLiteral {
+		return "", false
+	}
+	text = rounded(text, &c.Type)
+	_, err := ParseText([]byte(text), &c.Type, new(Arena))
+	if err != nil && !errors.Is(err, ErrRange) && !errors.Is(err, ErrArrayBounds) {
+		return "", false
+	}
+	return text, true
+}
+
+// rounded is a number's text as a column of type t holds it: a default may have more fraction digits than its column.
+func rounded(text string, t *Type) string {
+	scale := 0
+	switch {
+	case t.Kind == Int16, t.Kind == Int32, t.Kind == Int64:
+	case t.Kind == Decimal && t.Precision > 0:
+		scale = max(t.Scale, 0)
+	default:
+		return text
+	}
+	if _, fraction, _ := strings.Cut(text, "."); len(fraction) <= scale || strings.ContainsAny(fraction, "eE") {
+		return text
+	}
+	number, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return text
+	}
+	return number.FloatString(scale) // halves go away from zero, as at the source
+}
+
 type defaultKind uint8
 
 const (
@@ -184,5 +224,5 @@ func isCast(s string) bool {
 	if !strings.HasPrefix(s, "::") {
 		return false
 	}
-	return !strings.ContainsAny(s, "|+*/'") && !strings.Contains(s, " - ")
+	return !strings.ContainsAny(s, "|+*/%^&#~<>='") && !strings.Contains(s, " - ") && !strings.HasPrefix(s, "::reg")
 }

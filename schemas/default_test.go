@@ -54,3 +54,54 @@ func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestConstantDefaultsAreToldFromThoseOfTheSourceAlone(t *testing.T) {
+	const none = "\x00"
+	for _, tc := range []struct {
+		column Column
+		expr   string
+		want   string
+	}{
+		{col("c", kind(Int32)), "5", "5"},
+		{col("c", kind(Int32)), "'-5'::integer", "-5"},
+		{col("c", kind(Int32)), "(-5)", "-5"},
+		{col("c", kind(Int32)), "1.5", "2"},
+		{col("c", kind(Int32)), "'5'::integer % 3", none},
+		{col("c", kind(Int32)), "1 + 1", none},
+		{col("c", kind(Int64)), "nextval('s'::regclass)", none},
+		{col("c", kind(Bool)), "true", "true"},
+		{col("c", kind(Bool)), "is_nice()", none},
+		{col("c", numeric(6, 2)), "0.5", "0.5"},
+		{col("c", numeric(6, 2)), "(-1.555)", "-1.56"},
+		{col("c", kind(Decimal)), "1.50", "1.50"},
+		{col("c", kind(Decimal)), "'NaN'::numeric", "NaN"},
+		{col("c", kind(String)), "'it''s'::character varying(5)", "it's"},
+		{col("c", kind(String)), "''::text", ""},
+		{col("c", kind(String)), "('a'::text || 'b'::text)", none},
+		{col("c", kind(String)), "'a'::text || 'b'::text", none},
+		{col("c", kind(String)), "'unclosed", none},
+		{col("c", kind(String)), "NULL::character varying", none},
+		{other("c", "regclass"), "'orders'::regclass", none},
+		{other("c", "shop.status"), "'a'::shop.status", "a"},
+		{col("c", kind(JSON)), "'{}'::jsonb", "{}"},
+		{col("c", kind(Bytes)), `'\x00'::bytea`, `\x00`},
+		{col("c", arrayOf(kind(Int32))), "'{1,2}'::integer[]", "{1,2}"},
+		{col("c", kind(Date)), "'2016-11-04'::date", "2016-11-04"},
+		{col("c", kind(Date)), "'soon'::date", none},
+		{col("c", digits(Timestamp, 6)), "'infinity'::timestamp without time zone", "infinity"},
+		{col("c", digits(Timestamp, 3)), "'now'::text::timestamp(3) + '1 day'::interval", none},
+		{col("c", digits(TimestampTZ, 6)), "CURRENT_TIMESTAMP", none},
+		{col("c", kind(Int32)), "", none},
+		{col("c", kind(Int32)), "-", none},
+	} {
+		c := tc.column
+		c.Default = tc.expr
+		got, ok := c.ConstantDefault()
+		if !ok {
+			got = none
+		}
+		if got != tc.want {
+			t.Errorf("%v default %s: %q, want %q", c.Type, tc.expr, got, tc.want)
+		}
+	}
+}
