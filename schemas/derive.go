@@ -7,7 +7,8 @@ import (
 
 // DeriveTable makes the table that a topic's schemas describe, for topics without a record of ours that tells more.
 // keySchema is "" for a topic without key. The names of columns are those of the fields, types are the canonical ones
-// of what is written, and Version, IDs, source types and defaults are not known.
+// of what is written, and Version, source types and defaults are not known. The IDs of the table and of its columns stay
+// 0: a field's place is no identity, because the fields behind one that is dropped move up.
 func DeriveTable(keySchema, valueSchema string) (*Table, error) {
 	value, err := parseAvro(valueSchema)
 	if err != nil {
@@ -46,7 +47,7 @@ func derive(key, envelope *avroType) (*Table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("table %s: field %q: %w", t, f.name, err)
 		}
-		t.Columns = append(t.Columns, Column{ID: int32(i + 1), Name: f.name, Type: w.typ, Nullable: nullable})
+		t.Columns = append(t.Columns, Column{Name: f.name, Type: w.typ, Nullable: nullable})
 	}
 	if key == nil {
 		return t, nil

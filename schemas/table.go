@@ -25,7 +25,8 @@ type Table struct {
 
 // Column is one column of a [Table].
 type Column struct {
-	// ID is stable over renames and never used again for another column (PostgreSQL's attnum).
+	// ID is stable over renames and never used again for another column (PostgreSQL's attnum). 0 where the source has
+	// none: then the name is all there is.
 	ID   int32  `json:"id"`
 	Name string `json:"name"`
 	Type Type   `json:"type"`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 // sinkQuerier is a connection, or a transaction on it.
@@ -148,6 +149,7 @@ type tableRecord struct {
 }
 
 type columnRecord struct {
+	// ID is 0 where the source has no ids of columns: then the name is all there is.
 	ID   int32  `json:"id"`
 	Name string `json:"name"`
 }
@@ -189,7 +191,21 @@ func (s *pgSink) readRecord(ctx context.Context, q sinkQuerier, t *sink.Table) (
 	if t.Source == nil || r.SourceID != t.Source.ID {
 		return nil, nil
 	}
+	if r.SourceID == 0 {
+		// A source without ids of tables has none of columns either; earlier releases recorded places instead.
+		for i := range r.Columns {
+			r.Columns[i].ID = 0
+		}
+	}
 	return r, nil
+}
+
+// is reports whether the record is about column c of the same table.
+func (r columnRecord) is(c *schemas.Column) bool {
+	if r.ID == 0 || c.ID == 0 {
+		return r.Name == c.Name
+	}
+	return r.ID == c.ID
 }
 
 // errTableChanged says that another member has evolved a table since its plan was made: the next try reads it again.

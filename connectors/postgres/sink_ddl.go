@@ -200,6 +200,10 @@ func (e *evolution) old() bool {
 	return e.record != nil && e.table.Source.Version < e.record.Version
 }
 
+// foreign says that the table was derived from another connector's records. What these do not show (a truncate has no
+// key) is no reason to take a constraint away.
+func (e *evolution) foreign() bool { return e.table.Source == nil || e.table.Source.ID == 0 }
+
 func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
 	for _, w := range wanted {
 		e.enum(w, enums)
@@ -219,10 +223,11 @@ func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
 			return err
 		}
 	}
-	if err := e.unfilled(); err != nil {
+	// The key first: a column that leaves it may be nullable only then.
+	if err := e.key(); err != nil {
 		return err
 	}
-	return e.key()
+	return e.unfilled()
 }
 
 // enum creates an enum's type or adds the labels that it lacks, each where the source has it.
@@ -311,6 +316,9 @@ func (e *evolution) rename() error {
 	wanted := map[string]int32{} // the new names that a rename or a new column takes, by column id
 	for i := range e.table.Columns {
 		c := &e.table.Columns[i]
+		if c.ID == 0 {
+			continue
+		}
 		from := e.record.name(c.ID)
 		if from == c.Name && e.have.column(from) != nil {
 			continue
@@ -341,7 +349,7 @@ func (e *evolution) rename() error {
 		delete(wanted, s.to)
 	}
 	for _, c := range e.record.Columns {
-		if id, taken := wanted[c.Name]; taken && id != c.ID && e.have.column(c.Name) != nil && e.dropped(c.ID) {
+		if id, taken := wanted[c.Name]; taken && id != c.ID && e.have.column(c.Name) != nil && e.dropped(c) {
 			e.renameColumn(c.Name, droppedName(c))
 		}
 	}
@@ -354,7 +362,7 @@ func (e *evolution) stepAside(name string) error {
 		return nil
 	}
 	for _, c := range e.record.Columns {
-		if c.Name == name && e.dropped(c.ID) {
+		if c.Name == name && e.dropped(c) {
 			e.renameColumn(name, droppedName(c))
 			return nil
 		}
@@ -363,9 +371,9 @@ func (e *evolution) stepAside(name string) error {
 		"rename or drop that column in the target")
 }
 
-// dropped says that the source has no column of this id any more.
-func (e *evolution) dropped(id int32) bool {
-	return !slices.ContainsFunc(e.table.Columns, func(c schemas.Column) bool { return c.ID == id })
+// dropped says that the source has the recorded column no more.
+func (e *evolution) dropped(r columnRecord) bool {
+	return !slices.ContainsFunc(e.table.Columns, func(c schemas.Column) bool { return r.is(&c) })
 }
 
 func droppedName(c columnRecord) string {
@@ -482,7 +490,7 @@ func (e *evolution) unfilled() error {
 		if ours || !c.notNull || c.filled || c.dependent {
 			continue
 		}
-		if e.record != nil && slices.ContainsFunc(e.record.Columns, func(r columnRecord) bool { return e.dropped(r.ID) }) {
+		if e.record != nil && slices.ContainsFunc(e.record.Columns, e.dropped) {
 			// It was in the source's key, or a person forbade nulls, and the source dropped it.
 			e.do("alter table %s alter column %s drop not null", e.name(), warehouse.QuoteName(c.name))
 			continue
@@ -500,13 +508,17 @@ func (e *evolution) key() error {
 	if len(names) > 0 && e.have.keyIndex(names) != nil || len(names) == 0 && primary < 0 {
 		return nil
 	}
-	if e.record == nil || e.old() {
+	if e.record == nil || e.old() || e.foreign() && primary >= 0 {
 		if len(names) == 0 {
 			return failure.As(failure.Config, fmt.Errorf("%s has a primary key, but its rows come without a key", e.table),
 				"name the key's columns for this table, or drop the primary key")
 		}
+		instead := ""
+		if primary >= 0 {
+			instead = "drop constraint " + warehouse.QuoteName(e.have.indexes[primary].constraint) + ", "
+		}
 		return failure.As(failure.Config, fmt.Errorf("%s has no unique index on its key (%s)", e.table, strings.Join(names, ", ")),
-			fmt.Sprintf("alter table %s add primary key (%s)", e.name(), warehouse.QuoteNames(names)))
+			fmt.Sprintf("alter table %s %sadd primary key (%s)", e.name(), instead, warehouse.QuoteNames(names)))
 	}
 	if primary >= 0 {
 		index := e.have.indexes[primary]
@@ -537,13 +549,13 @@ func (s *pgSink) writeRecord(ctx context.Context, tx pgx.Tx, t *sink.Table, old 
 	}
 	if old != nil {
 		for _, c := range old.Columns {
-			kept := slices.ContainsFunc(columns, func(n columnRecord) bool { return n.ID == c.ID })
+			if slices.ContainsFunc(t.Columns, func(n schemas.Column) bool { return c.is(&n) }) {
+				continue
+			}
 			if taken[c.Name] {
 				c.Name = droppedName(c)
 			}
-			if !kept {
-				columns = append(columns, c)
-			}
+			columns = append(columns, c)
 		}
 	}
 	document, err := json.Marshal(columns)
