@@ -160,10 +160,11 @@ func (s *pgSource) tellProgress(end lsn) {
 		return
 	}
 	p := source.Progress{
-		Phase: "stream", LogBehind: -1,
-		RowsDone: s.progress.rowsDone.Load(), RowsExpected: s.progress.rowsExpected.Load(),
+		LogBehind: -1,
+		RowsDone:  s.progress.rowsDone.Load(), RowsExpected: s.progress.rowsExpected.Load(),
 	}
-	if read := lsn(s.progress.read.Load()); read != 0 {
+	if read := lsn(s.progress.read.Load()); read != 0 { // else slot and snapshot are still being made
+		p.Phase = "stream"
 		p.LogBehind = int64(max(end, read) - read)
 	}
 	if s.progress.snapshot.Load() {

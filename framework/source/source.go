@@ -77,7 +77,7 @@ type Env struct {
 
 // Progress is what a source tells of itself for status and metrics, whenever it likes.
 type Progress struct {
-	// Phase is "snapshot" or "stream".
+	// Phase is "snapshot" or "stream", "" before either has begun.
 	Phase string
 	// Table, RowsDone, RowsExpected describe the snapshot of all tables: the table being read now, rows emitted, rows
 	// expected by the upstream's estimate.
