@@ -247,10 +247,10 @@ func (s *session) clientOptions() []kgo.Opt {
 
 // loop runs poller, reader, writer and commits until soft ends or one of them fails, and waits for all.
 func (s *session) loop(soft, hard context.Context) error {
-	full, free := make(chan *batch), make(chan *batch, 2)
+	full, free, ended := make(chan *batch), make(chan *batch, 2), make(chan struct{})
 	free <- &batch{}
-	r := &reader{session: s, catalog: newCatalog(&s.opts, s.tables), batch: &batch{}, out: full, free: free}
-	w := &writer{session: s, fold: newFolder(), known: map[string]*sink.Table{}, in: full, free: free}
+	r := &reader{session: s, catalog: newCatalog(&s.opts, s.tables), batch: &batch{}, out: full, free: free, ended: ended}
+	w := &writer{session: s, fold: newFolder(), known: map[string]*sink.Table{}, in: full, free: free, ended: ended}
 
 	commits, endCommits := context.WithCancel(hard)
 	committed := make(chan struct{})

@@ -29,8 +29,11 @@ type reader struct {
 	// released says that partitions may go on that could not a moment ago.
 	released bool
 	out      chan<- *batch
-	// free returns the batches that the writer is done with. Two exist: out never waits for free.
+	// free brings the next batch to fill. Whenever the writer takes a batch from out, one is there or on its way: that
+	// it has written before, or a fresh one.
 	free <-chan *batch
+	// ended is closed when the writer has returned: it takes no batch and gives none back.
+	ended <-chan struct{}
 }
 
 // moveAge is how long a batch without events may wait. Control records and tombstones alone are worth a write at a low
@@ -63,10 +66,23 @@ func (r *reader) run(ctx, hard context.Context) error {
 				return err
 			}
 		case out <- r.batch:
-			r.batch, r.cut = <-r.free, false
+			if !r.refill() {
+				return nil
+			}
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// refill takes an empty batch. It returns false when the writer has ended.
+func (r *reader) refill() bool {
+	select {
+	case r.batch = <-r.free:
+		r.cut = false
+		return true
+	case <-r.ended:
+		return false
 	}
 }
 
@@ -81,6 +97,7 @@ func (r *reader) finish(ctx, hard context.Context) error {
 	}
 	select {
 	case r.out <- r.batch:
+	case <-r.ended: // it was trying something again, and the stop ended that
 	case <-hard.Done():
 	}
 	return nil

@@ -24,13 +24,16 @@ type writer struct {
 	free  chan<- *batch
 	// deadLetterTopic says that the topic is known to exist.
 	deadLetterTopic bool
-	// held is a batch received early, to be written next.
+	// held is a batch received early, to be written next. A fresh one has taken its place in the rounds.
 	held *batch
+	// ended is closed when run returns.
+	ended chan<- struct{}
 }
 
 // run writes batches until in is closed. soft ends when the connector shall stop: then nothing is tried again. hard
 // ends when it must.
 func (w *writer) run(soft, hard context.Context) error {
+	defer close(w.ended)
 	for {
 		b := w.held
 		if w.held = nil; b == nil {
@@ -42,8 +45,10 @@ func (w *writer) run(soft, hard context.Context) error {
 			return err
 		}
 		w.stats.setState(Running)
-		b.reset()
-		w.free <- b
+		if w.held == nil { // else the rounds have their two batches: the held one, and that which took its place
+			b.reset()
+			w.free <- b
+		}
 	}
 }
 
@@ -95,12 +100,14 @@ func (w *writer) join(soft, hard context.Context, events []event, ends []end) ([
 	case w.held = <-w.in:
 	default:
 	}
+	if w.held != nil {
+		w.free <- &batch{} // the reader goes on: it waits for a batch, and the one in conflict may never come back
+	}
 	if w.held == nil || !sameVersions(events, w.held.events) {
 		return events, ends, nil
 	}
 	b := w.held
-	w.held = nil
-	w.free <- &batch{} // the reader goes on; b stays with the events until they are written
+	w.held = nil // it stays with the events until they are written
 	added, err := w.prepare(soft, hard, b)
 	if err != nil {
 		return nil, nil, err
