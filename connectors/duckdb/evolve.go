@@ -18,11 +18,11 @@ import (
 func (s *Sink) Evolve(ctx context.Context, _, t *sink.Table) error {
 	var compiled *loader
 	err := s.session.transaction(ctx, func() error {
-		have, err := s.makeReady(ctx, t)
+		have, columns, err := s.makeReady(ctx, t)
 		if err != nil {
 			return err
 		}
-		m, err := newMerge(t, have)
+		m, err := newMerge(t, have, columns)
 		if err != nil {
 			return err
 		}
@@ -42,49 +42,46 @@ func tableKey(t *sink.Table) string {
 	return strings.ToLower(warehouse.QuoteTable(schema, name))
 }
 
-// makeReady creates or changes the table and returns it as it then is.
-func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, error) {
+// makeReady creates or changes the table and returns it as it then is, and the name that it has for each of t's columns.
+func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string, error) {
 	schema, name := targetName(t)
 	have, err := s.describe(ctx, schema, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	known, err := s.knownNames(ctx, t)
+	known, err := s.readRecord(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var statements []string
+	after := record{names: names{}, version: sourceVersion(t)}
 	if len(have.columns) == 0 {
 		create, err := createTable(t)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		statements = []string{"CREATE SCHEMA IF NOT EXISTS " + warehouse.QuoteName(schema), create}
-		known = nil
-	}
-	after := names{}
-	for i := range t.Columns {
-		if id := t.Columns[i].ID; id != 0 {
-			after[id] = t.Columns[i].Name
+		for i := range t.Columns {
+			after.names.learn(&t.Columns[i])
 		}
-	}
-	if len(have.columns) > 0 {
-		if statements, after, err = planChanges(have, known, t); err != nil {
-			return nil, err
-		}
+	} else if statements, after, err = planChanges(have, known, t); err != nil {
+		return nil, nil, err
 	}
 	for _, statement := range statements {
 		if _, err := s.session.exec(ctx, statement); err != nil {
-			return nil, fmt.Errorf("%s: %w", firstLine(statement), err)
+			return nil, nil, fmt.Errorf("%s: %w", firstLine(statement), err)
 		}
 	}
 	if len(statements) > 0 {
 		s.log.Info("target table changed", zap.String("table", t.String()), zap.Strings("statements", statements))
 	}
-	if err := s.rememberNames(ctx, t, known, after); err != nil {
-		return nil, err
+	if !after.equal(known) {
+		if err := s.writeRecord(ctx, t, after); err != nil {
+			return nil, nil, err
+		}
 	}
-	return s.describe(ctx, schema, name)
+	have, err = s.describe(ctx, schema, name)
+	return have, after.columns(t), err
 }
 
 func (s *Sink) describe(ctx context.Context, schema, name string) (*target, error) {
@@ -107,6 +104,10 @@ func (s *Sink) createColumns(ctx context.Context) error {
   column_id INTEGER NOT NULL,
   column_name VARCHAR NOT NULL
 )`)
+	if err == nil {
+		// Files of earlier releases have no versions; they are taken for older than every table.
+		_, err = s.session.exec(ctx, "ALTER TABLE "+s.columns+" ADD COLUMN IF NOT EXISTS version UBIGINT DEFAULT 0")
+	}
 	return err
 }
 
@@ -123,41 +124,49 @@ func sourceID(t *sink.Table) uint32 {
 	return t.Source.ID
 }
 
-// knownNames returns the names that the target's columns were last given for this very table of the source.
-func (s *Sink) knownNames(ctx context.Context, t *sink.Table) (names, error) {
-	rows, err := s.session.query(ctx, fmt.Sprintf("SELECT CAST(column_id AS VARCHAR), column_name FROM %s WHERE %s AND source_table = %d",
+func sourceVersion(t *sink.Table) uint64 {
+	if t.Source == nil {
+		return 0
+	}
+	return t.Source.Version
+}
+
+// readRecord returns what was recorded of the target's columns for this very table of the source. A source without ids
+// of tables has none of columns either: what an earlier release recorded for it is not believed.
+func (s *Sink) readRecord(ctx context.Context, t *sink.Table) (record, error) {
+	r := record{names: names{}}
+	if sourceID(t) == 0 {
+		return r, nil
+	}
+	rows, err := s.session.query(ctx, fmt.Sprintf("SELECT CAST(column_id AS VARCHAR), column_name, CAST(version AS VARCHAR) FROM %s WHERE %s AND source_table = %d",
 		s.columns, whereTable(t), sourceID(t)))
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	known := names{}
 	for _, row := range rows {
 		id, err := strconv.ParseInt(row[0], 10, 32)
 		if err != nil {
-			return nil, err
+			return r, err
 		}
-		known[int32(id)] = row[1]
+		r.names[int32(id)] = row[1]
+		if r.version, err = strconv.ParseUint(row[2], 10, 64); err != nil {
+			return r, err
+		}
 	}
-	return known, nil
+	return r, nil
 }
 
-func (s *Sink) rememberNames(ctx context.Context, t *sink.Table, before, after names) error {
-	changed := len(before) != len(after)
-	for id, name := range after {
-		changed = changed || before[id] != name
-	}
-	if !changed {
-		return nil
-	}
-	if _, err := s.session.exec(ctx, "DELETE FROM "+s.columns+" WHERE "+whereTable(t)); err != nil {
+func (s *Sink) writeRecord(ctx context.Context, t *sink.Table, r record) error {
+	if _, err := s.session.exec(ctx, "DELETE FROM "+s.columns+" WHERE "+whereTable(t)); err != nil || len(r.names) == 0 {
 		return err
 	}
 	schema, name := targetName(t)
-	values := make([]string, 0, len(after))
-	for _, id := range sortedIDs(after) {
-		values = append(values, fmt.Sprintf("(%s, %s, %d, %d, %s)",
-			warehouse.QuoteText(schema), warehouse.QuoteText(name), sourceID(t), id, warehouse.QuoteText(after[id])))
+	values := make([]string, 0, len(r.names))
+	for _, id := range sortedIDs(r.names) {
+		values = append(values, fmt.Sprintf("(%s, %s, %d, %d, %s, %d)",
+			warehouse.QuoteText(schema), warehouse.QuoteText(name), sourceID(t), id, warehouse.QuoteText(r.names[id]), r.version))
 	}
-	_, err := s.session.exec(ctx, "INSERT INTO "+s.columns+" VALUES "+strings.Join(values, ", "))
+	_, err := s.session.exec(ctx, "INSERT INTO "+s.columns+
+		" (table_schema, table_name, source_table, column_id, column_name, version) VALUES "+strings.Join(values, ", "))
 	return err
 }

@@ -28,11 +28,12 @@ type merge struct {
 	others []string
 }
 
-func newMerge(t *sink.Table, have *target) (*merge, error) {
+// newMerge compiles t, for whose columns the target has the given names.
+func newMerge(t *sink.Table, have *target, columns []string) (*merge, error) {
 	m := &merge{table: t, target: have}
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		at := have.column(c.Name)
+		at := have.column(columns[i])
 		if at < 0 {
 			return nil, fmt.Errorf("table %s: column %q is not in the target", t, c.Name)
 		}

@@ -16,6 +16,42 @@ import (
 // rename from a drop and an add, also after a restart.
 type names map[int32]string
 
+// learn takes a column's own name. Without an id there is nothing to know it by.
+func (n names) learn(c *schemas.Column) {
+	if c.ID != 0 {
+		n[c.ID] = c.Name
+	}
+}
+
+// record is what is kept of a table between two runs: the names, and the version of the source's table that they are of.
+type record struct {
+	names   names
+	version uint64
+}
+
+func (r record) equal(s record) bool { return r.version == s.version && maps.Equal(r.names, s.names) }
+
+// passed says that the target has seen a later version than t: its columns were renamed since, and stay as they are.
+func (r record) passed(t *sink.Table) bool { return sourceVersion(t) < r.version }
+
+// columns returns the name that the target has for each of t's columns.
+func (r record) columns(t *sink.Table) []string {
+	list := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		list[i] = r.column(t, i)
+	}
+	return list
+}
+
+// column is the recorded name where the target has passed t, else the column's own.
+func (r record) column(t *sink.Table, i int) string {
+	c := &t.Columns[i]
+	if name, ok := r.names[c.ID]; ok && c.ID != 0 && r.passed(t) {
+		return name
+	}
+	return c.Name
+}
+
 // createTable returns the statement that makes t's table.
 func createTable(t *sink.Table) (string, error) {
 	if len(t.Columns) == 0 {
@@ -42,36 +78,45 @@ func createTable(t *sink.Table) (string, error) {
 	return b.String(), nil
 }
 
-// planChanges returns the statements that make the existing table have ready for rows of t, in order, and the names
-// afterwards. known are the names of the last time; nil for a table that another made.
+// planChanges returns the statements that make the existing table have ready for rows of t, in order, and the record
+// afterwards. known is that of the last time, without names for a table that another made.
 //
 // A column that the source dropped stays, with its values. When its name is wanted again by another column it is set
 // aside under a name of ours, so that its old values are not taken for the new column's.
-func planChanges(have *target, known names, t *sink.Table) ([]string, names, error) {
+//
+// Rows of a version that the target has passed, such as those of a partition that lags behind, go into the columns as
+// they are named now: nothing is renamed back.
+func planChanges(have *target, known record, t *sink.Table) ([]string, record, error) {
 	if err := checkNames(t); err != nil {
-		return nil, nil, err
+		return nil, known, err
 	}
-	p := planner{table: t, now: &target{schema: have.schema, name: have.name}, names: names{}}
+	p := planner{table: t, now: &target{schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version}}
 	p.now.columns = append(p.now.columns, have.columns...)
-	for id, name := range known {
+	for id, name := range known.names {
 		if p.now.column(name) >= 0 {
 			p.names[id] = name
 		}
 	}
-	p.setAside()
-	p.rename()
-	for i := range t.Columns {
-		if err := p.fitColumn(&t.Columns[i]); err != nil {
-			return nil, nil, err
+	if !p.passed(t) {
+		p.version = sourceVersion(t)
+		p.setAside()
+		p.rename()
+		for i := range t.Columns {
+			p.names.learn(&t.Columns[i])
 		}
 	}
-	return p.statements, p.names, p.checkOthers()
+	for i := range t.Columns {
+		if err := p.fitColumn(i); err != nil {
+			return nil, known, err
+		}
+	}
+	return p.statements, p.record, p.checkOthers()
 }
 
 type planner struct {
+	record
 	table      *sink.Table
 	now        *target // the table after the statements so far
-	names      names
 	statements []string
 }
 
@@ -120,17 +165,15 @@ func (p *planner) rename() {
 }
 
 // fitColumn adds the column or makes it wide enough.
-func (p *planner) fitColumn(c *schemas.Column) error {
+func (p *planner) fitColumn(i int) error {
+	c, name := &p.table.Columns[i], p.column(p.table, i)
 	wants, err := columnType(c.Type)
 	if err != nil {
 		return conflict(p.table, c.Name, err.Error())
 	}
-	if c.ID != 0 { // a source without column ids: names are all there is
-		p.names[c.ID] = c.Name
-	}
-	at := p.now.column(c.Name)
+	at := p.now.column(name)
 	if at < 0 {
-		p.addColumn(c, wants)
+		p.addColumn(c, name, wants)
 		return nil
 	}
 	have := &p.now.columns[at]
@@ -148,9 +191,9 @@ func (p *planner) fitColumn(c *schemas.Column) error {
 
 // addColumn adds a column. The rows that are there get the source's default, as they did at the source when the column
 // was added there with one; later rows bring their own values, so that the default goes again.
-func (p *planner) addColumn(c *schemas.Column, columnType string) {
-	p.now.columns = append(p.now.columns, targetColumn{name: c.Name, columnType: columnType})
-	name := warehouse.QuoteName(c.Name)
+func (p *planner) addColumn(c *schemas.Column, name, columnType string) {
+	p.now.columns = append(p.now.columns, targetColumn{name: name, columnType: columnType})
+	name = warehouse.QuoteName(name)
 	value, ok := literal(c.Default)
 	if !ok || strings.HasSuffix(columnType, "[]") || columnType == "BLOB" || columnType == "INTERVAL" {
 		p.alter("ADD COLUMN %s %s", name, columnType)
@@ -162,9 +205,10 @@ func (p *planner) addColumn(c *schemas.Column, columnType string) {
 
 // checkOthers refuses columns that no row of ours could fill.
 func (p *planner) checkOthers() error {
+	columns := p.columns(p.table)
 	for i := range p.now.columns {
 		c := &p.now.columns[i]
-		ours := slices.ContainsFunc(p.table.Columns, func(o schemas.Column) bool { return strings.EqualFold(o.Name, c.name) })
+		ours := slices.ContainsFunc(columns, func(name string) bool { return strings.EqualFold(name, c.name) })
 		if c.required && !ours {
 			return conflict(p.table, c.name, "is NOT NULL without a default in the target, and the source has no such column")
 		}
