@@ -66,35 +66,46 @@ func (s *scene) records(topic string, n int) []*kgo.Record {
 	return all
 }
 
-// operations is the operations of the first n changes of a table's topic, by their letters.
+// operations is the operations of the first n rows in a table's topic, by their letters; truncates are left out.
 func (s *scene) operations(table string, n int) string {
 	s.t.Helper()
-	var all strings.Builder
 	r, err := registry.New(registry.Config{URLs: []string{s.registry}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer r.Close()
-	for _, record := range s.records(s.topic(table), n) {
-		id, body, err := schemas.SplitWire(record.Value)
-		if err != nil {
-			s.t.Fatal(err)
+	for wait := n; ; wait++ {
+		var all strings.Builder
+		for _, record := range s.records(s.topic(table), wait) {
+			if op := s.operation(r, record.Value); op != schemas.Truncate {
+				all.WriteByte(byte(op))
+			}
 		}
-		text, err := r.ByID(context.Background(), id)
-		if err != nil {
-			s.t.Fatal(err)
+		if all.Len() >= n {
+			return all.String()
 		}
-		d, err := schemas.NewDecoder(text, nil)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		var change schemas.Change
-		if err := d.Decode(body, &change, &schemas.Arena{}); err != nil {
-			s.t.Fatal(err)
-		}
-		all.WriteByte(byte(change.Op))
 	}
-	return all.String()
+}
+
+func (s *scene) operation(r *registry.Client, value []byte) schemas.Op {
+	s.t.Helper()
+	id, body, err := schemas.SplitWire(value)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text, err := r.ByID(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	d, err := schemas.NewDecoder(text, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var change schemas.Change
+	if err := d.Decode(body, &change, &schemas.Arena{}); err != nil {
+		s.t.Fatal(err)
+	}
+	return change.Op
 }
 
 func TestAnUnreachableKafkaIsTriedAgain(t *testing.T) {
