@@ -14,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // unreadable is why a record cannot become a change, in the words of Kafka Connect's dead letter headers.
@@ -64,6 +65,7 @@ type codec struct {
 	id     uint32
 	stamp  uint64 // the table version in the header
 	ours   bool   // the record says a table version: it is not a foreign connector's
+	keyed  bool   // the table has a key
 	value  *schemas.Decoder
 	source *schemas.Table
 	// key decodes the record keys with the schema id keyID; compiled when a value does not know its key.
@@ -76,8 +78,11 @@ type codec struct {
 	column []int
 }
 
-func (c *codec) fits(topic string, id uint32, s stamp) bool {
-	return c != nil && c.id == id && c.ours == s.hasTable && c.stamp == s.table && c.topic == topic
+// fits reports whether the codec decodes r, whose value has the schema id. A record without key, such as a truncate,
+// may stand in a topic with keys; one with a key shows that the topic has them.
+func (c *codec) fits(r *kgo.Record, id uint32, s stamp) bool {
+	return c != nil && c.id == id && c.ours == s.hasTable && c.stamp == s.table && c.topic == r.Topic &&
+		(c.ours || c.keyed || r.Key == nil)
 }
 
 type codecKey struct {
@@ -85,6 +90,7 @@ type codecKey struct {
 	id    uint32
 	table uint64
 	ours  bool
+	keyed bool // of a foreign connector's: the table has a key
 }
 
 // catalog knows how records are decoded and which table of the target each topic goes to. It belongs to the reader.
@@ -112,9 +118,11 @@ const lookupTimeout = 5 * time.Second
 // codec returns the codec for a record with the schema id. An error is an *unreadable, or a trouble of the environment
 // that passes: a registry that lags must never make a dead letter.
 func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) (*codec, error) {
-	key := codecKey{r.Topic, id, s.table, s.hasTable}
-	if found := c.codecs[key]; found != nil {
-		return found, nil
+	key := codecKey{topic: r.Topic, id: id, table: s.table, ours: s.hasTable}
+	for _, key.keyed = range [...]bool{true, false} {
+		if found := c.codecs[key]; found.fits(r, id, s) {
+			return found, nil
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -131,6 +139,8 @@ func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) 
 	if err != nil {
 		return nil, err
 	}
+	made.keyed = len(made.source.KeyColumns()) > 0
+	key.keyed = made.keyed
 	c.codecs[key] = made
 	return made, nil
 }
@@ -160,30 +170,62 @@ func (c *catalog) compileOurs(ctx context.Context, made *codec, text string) err
 
 // compileForeign makes the decoder for a topic that another connector writes: the table is derived from the schemas of
 // value and key, and its version is the schema's id, because registries count upwards.
-func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record, text string) error {
-	key, err := c.keySchema(ctx, r.Key)
-	if err != nil {
+func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record, text string) (err error) {
+	if made.source, err = c.derive(ctx, r, text); err != nil {
 		return err
 	}
-	derived, err := schemas.DeriveTable(key, text)
-	if err != nil {
-		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
-	}
-	table := *derived
-	table.Version = uint64(made.id)
-	made.source = &table
+	made.source.Version = uint64(made.id)
 	if made.value, err = schemas.NewDecoder(text, made.source); err != nil {
 		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
 	}
 	return nil
 }
 
-// keySchema returns the text of a record key's schema, "" for a record without key.
-func (c *catalog) keySchema(ctx context.Context, key []byte) (string, error) {
-	if key == nil {
-		return "", nil
+// derive makes the table that r is a row of. A record without key, such as a foreign connector's truncate, does not
+// tell what the topic's key is: the version of the table before it does, else the registry.
+func (c *catalog) derive(ctx context.Context, r *kgo.Record, text string) (*schemas.Table, error) {
+	if now := c.current[r.Topic]; r.Key == nil && now != nil && len(now.Source.KeyColumns()) > 0 {
+		t, err := schemas.DeriveTable("", text)
+		if err == nil && keepKey(t, now.Source) {
+			return t, nil
+		}
 	}
-	id, _, err := schemas.SplitWire(key)
+	key, err := c.keySchema(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := schemas.DeriveTable(key, text)
+	if err != nil {
+		return nil, &unreadable{stageValue, err}
+	}
+	return t, nil
+}
+
+// keepKey gives t the key of the version before it. It returns false when t does not have its columns.
+func keepKey(t, before *schemas.Table) bool {
+	key := before.KeyColumns()
+	for at, i := range key {
+		if key[at] = t.Column(before.Columns[i].Name); key[at] < 0 {
+			return false
+		}
+	}
+	for at, i := range key {
+		t.Columns[i].Key = at + 1
+	}
+	return true
+}
+
+// keySchema returns the text of the schema of r's key; for a record without key what the registry holds for the topic,
+// "" when that is nothing: the topic has no keys.
+func (c *catalog) keySchema(ctx context.Context, r *kgo.Record) (string, error) {
+	if r.Key == nil {
+		_, text, err := c.registry.Latest(ctx, r.Topic+"-key")
+		if errors.Is(err, registry.ErrNotRegistered) {
+			return "", nil
+		}
+		return text, err
+	}
+	id, _, err := schemas.SplitWire(r.Key)
 	if err != nil {
 		return "", &unreadable{stageKey, err}
 	}
@@ -234,7 +276,13 @@ func avroName(name string) string {
 // newer reports whether c's table comes after the one that its topic's rows are mapped onto now.
 func (c *catalog) newer(k *codec) bool {
 	now := c.current[k.topic]
-	return now == nil || k.source.Version > now.Source.Version && !k.source.SameShape(now.Source)
+	switch {
+	case now == nil:
+		return true
+	case !k.ours && k.keyed && k.source.Version == now.Source.Version:
+		return len(now.Source.KeyColumns()) == 0 // only now a record shows the key
+	}
+	return k.source.Version > now.Source.Version && !k.source.SameShape(now.Source)
 }
 
 // adopt makes k's table the one that the topic's rows are mapped onto from now on.

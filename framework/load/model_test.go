@@ -26,6 +26,7 @@ import (
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // database is a model of a target with transactions: rows and ledger change together or not at all, and a move is
@@ -305,8 +306,19 @@ func (db *database) setFault(f func(n int, b *sink.Batch, apply func() error) er
 type registryModel struct {
 	mu     sync.Mutex
 	texts  map[uint32]string
+	latest map[string]uint32 // by subject
 	hidden map[uint32]bool
 	asked  atomic.Int64
+}
+
+func (r *registryModel) Latest(_ context.Context, subject string) (uint32, string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id, ok := r.latest[subject]
+	if !ok {
+		return 0, "", fmt.Errorf("subject %s: %w", subject, registry.ErrNotRegistered)
+	}
+	return id, r.texts[id], nil
 }
 
 func (r *registryModel) ByID(_ context.Context, id uint32) (string, error) {
@@ -319,15 +331,16 @@ func (r *registryModel) ByID(_ context.Context, id uint32) (string, error) {
 	return "", fmt.Errorf("schema %d not found", id)
 }
 
-func (r *registryModel) register(text string) uint32 {
+func (r *registryModel) register(subject, text string) (id uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer func() { r.latest[subject] = id }()
 	for id, t := range r.texts {
 		if t == text {
 			return id
 		}
 	}
-	id := uint32(len(r.texts) + 1)
+	id = uint32(len(r.texts) + 1)
 	r.texts[id] = text
 	return id
 }
@@ -400,7 +413,7 @@ func (w *world) connect(t testing.TB, brokers ...string) {
 	t.Helper()
 	w.t, w.db, w.lsn = t, newDatabase(t), 1000
 	w.kafka = []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(50 * time.Millisecond)}
-	w.registry = &registryModel{texts: map[uint32]string{}, hidden: map[uint32]bool{}}
+	w.registry = &registryModel{texts: map[uint32]string{}, latest: map[string]uint32{}, hidden: map[uint32]bool{}}
 	var err error
 	w.client, err = kgo.NewClient(append(w.kafka[:2:2], kgo.TransactionalID(w.name+"-source"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
@@ -477,10 +490,10 @@ func (w *world) feed(t *schemas.Table) *feed {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	f := &feed{w: w, encoder: e, valueID: w.registry.register(e.ValueSchema()), partitions: 1}
+	f := &feed{w: w, encoder: e, valueID: w.registry.register(e.Topic()+"-value", e.ValueSchema()), partitions: 1}
 	keyID := uint32(0)
 	if e.KeySchema() != "" {
-		keyID = w.registry.register(e.KeySchema())
+		keyID = w.registry.register(e.Topic()+"-key", e.KeySchema())
 	}
 	e.SetIDs(keyID, f.valueID)
 	return f

@@ -15,9 +15,12 @@ import (
 	"github.com/syncline-io/syncline/framework/sink"
 )
 
-// Registry gives the text of a schema by its id. An id that the registry does not know (yet) is an error to retry.
+// Registry gives the texts of schemas.
 type Registry interface {
+	// ByID gives the text of the schema with an id. One that the registry does not know (yet) is an error to retry.
 	ByID(ctx context.Context, id uint32) (string, error)
+	// Latest gives id and text of a subject's latest schema, registry.ErrNotRegistered when there is no such subject.
+	Latest(ctx context.Context, subject string) (id uint32, schema string, err error)
 }
 
 // Options is what a [Loader] is made of.

@@ -488,6 +488,65 @@ func TestAForeignTopicNeedsNoHeaders(t *testing.T) {
 	w.holds("public.orders", "id=1 note=c big=x extra=", "id=3 note=d big=z extra=9")
 }
 
+func TestAForeignTruncateDoesNotTakeTheKeyAway(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		// before the truncate comes a row; registered says that the registry tells the key.
+		before, registered bool
+		evolutions         int
+	}{
+		{"met first", false, true, 1},
+		{"met first, and the registry holds the key under another name", false, false, 2},
+		{"in a new version of the table", true, false, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, ordersTopic)
+			f := w.feed(orders(900))
+			f.foreign = true
+			if tt.before {
+				f.send(insert(9, "old", "x"))
+				w.start()
+				w.holds("public.orders", "id=9 note=old big=x")
+				f = w.feed(wider(901))
+				f.foreign = true
+			}
+			if !tt.registered {
+				delete(w.registry.latest, ordersTopic+"-key")
+			}
+			row := func(note string) []any {
+				if tt.before {
+					return []any{1, note, "x", 5}
+				}
+				return []any{1, note, "x"}
+			}
+			f.send(truncate())
+			if !tt.before {
+				w.start()
+			}
+			f.send(insert(row("a")...))
+			f.send(update(row("b")...))
+			want := "id=1 note=b big=x"
+			if tt.before {
+				want += " extra=5"
+			}
+			w.holds("public.orders", want)
+			if n := len(w.db.evolved); n != tt.evolutions {
+				t.Errorf("%d evolutions, want %d: %q", n, tt.evolutions, w.db.evolved)
+			}
+		})
+	}
+}
+
+func TestAForeignTopicWithoutKeysIsAppended(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(keyless(900))
+	f.foreign = true
+	f.send(truncate(), insert(1, "a", "x"), insert(1, "a", "x"))
+	w.start()
+	line := `{"big":"x","id":"1","note":"a"}`
+	w.holds("public.orders", line, line)
+}
+
 func TestPartitionsAreHandedOverWithoutLossOrRepeat(t *testing.T) {
 	w := newWorld(t)
 	if err := w.cluster.CreateTopic(ordersTopic, 4, nil); err != nil {

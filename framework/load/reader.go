@@ -294,7 +294,7 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, s sta
 	if err != nil {
 		return event{}, &unreadable{stageValue, err}
 	}
-	if !p.codec.fits(rec.Topic, id, s) {
+	if !p.codec.fits(rec, id, s) {
 		if p.codec, err = r.catalog.codec(ctx, rec, id, s); err != nil {
 			return event{}, err
 		}
