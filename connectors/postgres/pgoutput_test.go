@@ -4,8 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -167,5 +171,21 @@ func BenchmarkInsert(b *testing.B) {
 		if err := r.handle(b.Context(), streamMessage{start: 1, data: insert}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestNoticeThatThePublicationIsLeftOutIsAGap(t *testing.T) {
+	notice := func(code, message string) []byte {
+		b, err := (&pgproto3.NoticeResponse{Severity: "WARNING", Code: code, Message: message}).Encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	stream := append(notice("01000", "something else"), notice("55000", `skipped loading publication "p"`)...)
+	r := &replication{buf: stream, w: len(stream)}
+	_, err := r.receive()
+	if err = streamError(err, "s", "p"); failure.Classify(err) != failure.Gap || !strings.Contains(err.Error(), "skipped loading") {
+		t.Errorf("got %v, want a gap", err)
 	}
 }

@@ -34,6 +34,8 @@ type publication struct {
 	insert, update, delete, truncate bool
 	// tables that it names itself, and all that it covers, such as those of a schema.
 	named, covered []relationName
+	// narrowed are the tables of which it publishes some rows or some columns only.
+	narrowed []relationName
 }
 
 // relationName is a table's identity and its names.
@@ -76,6 +78,13 @@ func readPublication(ctx context.Context, conn *pgx.Conn, name string) (*publica
 			join pg_namespace n on n.nspname = t.schemaname
 			join pg_class c on c.relnamespace = n.oid and c.relname = t.tablename where t.pubname = $1`, name)
 	}
+	if err == nil {
+		// As JSON, because PostgreSQL 14 has neither of the two columns.
+		p.narrowed, err = queryNames(ctx, conn, `select c.oid, n.nspname, c.relname from pg_publication p
+			join pg_publication_rel r on r.prpubid = p.oid join pg_class c on c.oid = r.prrelid
+			join pg_namespace n on n.oid = c.relnamespace
+			where p.pubname = $1 and coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') is not null order by 2, 3`, name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read publication %s: %w", name, err)
 	}
@@ -92,24 +101,42 @@ func createPublication(ctx context.Context, conn *pgx.Conn, name string, tables 
 	return nil
 }
 
-// fitPublication brings an existing publication in line with the chosen tables. A publication that covers them already
-// is left as it is where the role may not change it: what it has too much is not emitted.
-func fitPublication(ctx context.Context, conn *pgx.Conn, p *publication, tables []relationName, viaRoot bool, log *zap.Logger) error {
+// check refuses a publication whose stream would not be that of the tables as the snapshot reads them.
+func (p *publication) check(tables []relationName, viaRoot bool, log *zap.Logger) error {
 	if p.viaRoot != viaRoot {
 		return failure.As(failure.Config,
 			fmt.Errorf("postgres.partition_root: publication %s has publish_via_partition_root = %t", p.name, p.viaRoot),
 			fmt.Sprintf("set partition_root: %t, or alter the publication", p.viaRoot))
 	}
+	if narrowed := intersection(p.narrowed, tables); len(narrowed) > 0 {
+		return failure.As(failure.Config,
+			fmt.Errorf("postgres.publication: %s has a row filter or a list of columns for %s, and the snapshot would read all of it",
+				p.name, nameList(narrowed)),
+			"publish the whole table, or leave it out with exclude_tables; columns are left out with exclude_columns")
+	}
 	if !p.insert || !p.update || !p.delete || !p.truncate {
 		log.Warn("the publication does not publish every operation, so targets will differ from the source",
 			zap.String("publication", p.name))
 	}
+	return nil
+}
+
+// lacking returns those of the tables whose changes are not published.
+func (p *publication) lacking(tables []relationName) []relationName {
 	if p.allTables {
 		return nil
 	}
-	missing := difference(tables, p.covered)
-	if len(missing) > 0 {
-		sql := fmt.Sprintf("alter publication %s add table %s", quoteName(p.name), tableList(missing))
+	return difference(tables, p.covered)
+}
+
+// fit brings an existing publication in line with the chosen tables. One that covers them already is left as it is where
+// the role may not change it: what it has too much is not emitted.
+func (p *publication) fit(ctx context.Context, conn *pgx.Conn, tables []relationName, log *zap.Logger) error {
+	if p.allTables {
+		return nil
+	}
+	if lacking := p.lacking(tables); len(lacking) > 0 {
+		sql := fmt.Sprintf("alter publication %s add table %s", quoteName(p.name), tableList(lacking))
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return publicationRefused(fmt.Errorf("add tables to publication %s: %w", p.name, err), sql)
 		}
@@ -136,6 +163,9 @@ func difference(a, b []relationName) []relationName {
 		return slices.ContainsFunc(b, func(u relationName) bool { return u.oid == t.oid })
 	})
 }
+
+// intersection returns the tables of a that are in b too.
+func intersection(a, b []relationName) []relationName { return difference(a, difference(a, b)) }
 
 func tableList(tables []relationName) string {
 	quoted := make([]string, len(tables))

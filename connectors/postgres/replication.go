@@ -157,7 +157,11 @@ func (r *replication) receive() (m streamMessage, err error) {
 			return m, fmt.Errorf("replication stopped: %w", serverError(body))
 		case kind == 'c' || kind == 'C':
 			return m, errors.New("the server ended the replication stream")
-		case kind == 'N' || kind == 'S': // notice, parameter status
+		case kind == 'N':
+			if err := alarming(body); err != nil {
+				return m, fmt.Errorf("replication goes on without changes: %w", err)
+			}
+		case kind == 'S': // parameter status
 		default:
 			return m, fmt.Errorf("read the replication stream: unexpected message %q of %d bytes", kind, len(body))
 		}
@@ -284,7 +288,16 @@ func (r *replication) Close() error {
 	return r.conn.Close()
 }
 
-// serverError turns the body of an ErrorResponse into an error.
+// alarming returns a notice that tells a loss: newer servers leave out a publication that they do not find, and say so.
+func alarming(notice []byte) error {
+	err := serverError(notice)
+	if sqlState(err) == codeNotInPrerequisite && strings.Contains(err.Error(), "publication") {
+		return err
+	}
+	return nil
+}
+
+// serverError turns the body of an ErrorResponse, or of a NoticeResponse, which has the same form, into an error.
 func serverError(body []byte) error {
 	var m pgproto3.ErrorResponse
 	if err := m.Decode(body); err != nil {
@@ -304,6 +317,8 @@ func streamError(err error, slot, publication string) error {
 		return publicationGone(publication, err)
 	case pg.Code == codeUndefinedObject:
 		return slotGone(slot, err)
+	case pg.Code == codeNotInPrerequisite && strings.Contains(pg.Message, "publication"):
+		return publicationGone(publication, err)
 	case pg.Code == codeNotInPrerequisite && strings.Contains(pg.Message, "slot"):
 		return failure.As(failure.Gap, err, hintAfterGap)
 	}

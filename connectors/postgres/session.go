@@ -17,9 +17,11 @@ import (
 
 // sessionSettings fix the form of every text that the server sends, whatever the role or the database say, and keep
 // time limits made for applications away from a reader that is there for good. A name that is not in pg_catalog is
-// printed with its schema. Where row-level security would hide rows, reading fails instead.
+// printed with its schema. Where row-level security would hide rows, reading fails instead. Warnings are to come: a
+// walsender tells with one that it leaves a publication out.
 var sessionSettings = map[string]string{
 	"client_encoding":                     "UTF8",
+	"client_min_messages":                 "notice",
 	"TimeZone":                            "UTC",
 	"DateStyle":                           "ISO",
 	"IntervalStyle":                       "postgres",

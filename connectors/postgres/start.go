@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -107,21 +108,24 @@ func (r *reading) first(ctx context.Context, log serverLog, chosen []relationNam
 // create makes publication and slot, where they do not exist, and decides what is to be read.
 func (r *reading) create(ctx context.Context, chosen []relationName) error {
 	s := r.source
-	// The publication comes first: PostgreSQL cannot decode changes from before its creation.
-	if err := r.fitPublication(ctx, chosen, false); err != nil {
-		return err
-	}
-	for _, c := range chosen {
-		if s.state.table(c.oid) == nil {
-			s.state.Tables = append(s.state.Tables, &tableState{OID: c.oid, Name: c.String(), Done: s.cfg.Start == startStream})
-		}
-	}
-	s.state.Creating = false
-	r.watch()
 	existing, err := readSlot(ctx, r.catalog.conn, s.cfg.Slot)
 	if err != nil {
 		return err
 	}
+	// The publication comes before the slot: PostgreSQL cannot decode changes from before its creation.
+	if err := r.preparePublication(ctx, existing, chosen); err != nil {
+		return err
+	}
+	for _, c := range chosen {
+		if s.state.table(c.oid) != nil {
+			continue
+		}
+		s.state.Tables = append(s.state.Tables, &tableState{
+			OID: c.oid, Name: c.String(), Done: s.cfg.Start == startStream,
+		})
+	}
+	s.state.Creating = false
+	r.watch()
 	if existing != nil {
 		if err := existing.check(r.catalog.database); err != nil {
 			return err
@@ -173,7 +177,7 @@ func (r *reading) resume(ctx context.Context, from source.Position, log serverLo
 		}
 		s.state.Publication, s.state.Settings = s.cfg.Publication, s.settings()
 	}
-	if err := r.fitPublication(ctx, chosen, true); err != nil {
+	if err := r.keepPublication(ctx, from, chosen); err != nil {
 		return err
 	}
 	exists, err := existingTables(ctx, r.catalog.conn, s.state)
@@ -195,18 +199,78 @@ func (r *reading) watch() {
 	}
 }
 
-func (r *reading) fitPublication(ctx context.Context, chosen []relationName, hasPosition bool) error {
-	s := r.source
-	p, err := readPublication(ctx, r.catalog.conn, s.cfg.Publication)
-	switch {
-	case err != nil:
+// preparePublication makes the publication of a first start, or takes one that is there; existing is the slot, nil when
+// there is none.
+func (r *reading) preparePublication(ctx context.Context, existing *slot, chosen []relationName) error {
+	s, conn := r.source, r.catalog.conn
+	p, err := readPublication(ctx, conn, s.cfg.Publication)
+	if err != nil {
 		return err
-	case p != nil:
-		return fitPublication(ctx, r.catalog.conn, p, chosen, s.cfg.PartitionRoot, s.log)
-	case hasPosition:
+	}
+	lacking := chosen
+	if p != nil {
+		if err := p.check(chosen, s.cfg.PartitionRoot, s.log); err != nil {
+			return err
+		}
+		lacking = p.lacking(chosen)
+	}
+	if existing != nil && s.cfg.Start == startStream && len(lacking) > 0 {
+		return failure.As(failure.Gap,
+			fmt.Errorf("replication slot %s is older than what publication %s publishes of %s: changes in between are not in the stream",
+				existing.name, s.cfg.Publication, nameList(lacking)),
+			"with postgres.start: snapshot the tables are read first; or drop the slot: it is made again once everything is published")
+	}
+	if p == nil {
+		return createPublication(ctx, conn, s.cfg.Publication, chosen, s.cfg.PartitionRoot)
+	}
+	return p.fit(ctx, conn, chosen, s.log)
+}
+
+// keepPublication brings the publication of a position in line with the chosen tables.
+func (r *reading) keepPublication(ctx context.Context, from source.Position, chosen []relationName) error {
+	s, conn := r.source, r.catalog.conn
+	p, err := readPublication(ctx, conn, s.cfg.Publication)
+	if err != nil {
+		return err
+	}
+	if p == nil {
 		return publicationGone(s.cfg.Publication, nil)
 	}
-	return createPublication(ctx, r.catalog.conn, s.cfg.Publication, chosen, s.cfg.PartitionRoot)
+	if err := p.check(chosen, s.cfg.PartitionRoot, s.log); err != nil {
+		return err
+	}
+	if err := r.missed(ctx, from, p.lacking(chosen)); err != nil {
+		return err
+	}
+	return p.fit(ctx, conn, chosen, s.log)
+}
+
+// missed has those of the tables read again whose changes were streamed once: somebody has taken them out of the
+// publication, and what changed since then is in no stream. Only afterwards may they be put back: a publication that
+// covers them looks as if nothing had happened.
+func (r *reading) missed(ctx context.Context, from source.Position, lacking []relationName) error {
+	s := r.source
+	missed := slices.DeleteFunc(slices.Clone(lacking), func(c relationName) bool {
+		t := s.state.table(c.oid)
+		return t == nil || !t.Done
+	})
+	if len(missed) == 0 {
+		return nil
+	}
+	if s.cfg.Start == startStream {
+		return failure.As(failure.Gap,
+			fmt.Errorf("publication %s does not publish %s any more: what changed since it was taken out is not in the stream",
+				s.cfg.Publication, nameList(missed)),
+			"with postgres.start: snapshot it is put back and read again")
+	}
+	for _, c := range missed {
+		s.log.Warn("the table was taken out of the publication, so changes are missing; it is put back and read again",
+			zap.Stringer("table", c), zap.String("publication", s.cfg.Publication))
+		t := s.state.table(c.oid)
+		t.Done, t.Again = false, true
+	}
+	r.pos = from.Version
+	return r.awaitState(ctx)
 }
 
 // prepareCut takes the snapshot for tables that are still to be read; they are read when the stream has come there.
