@@ -61,9 +61,9 @@ func TestTableThatComesToMatchIsReadAtTheNextStart(t *testing.T) {
 	_ = r.stop()
 	d.exec("insert into a values (3); insert into b values (3)")
 	r = d.start(d.config(), r.out.position(), newRecorder())
-	r.waitCount(4)
+	r.waitCount(5)
 	d.exec("delete from b where id = 1")
-	diff(t, texts(r.waitCount(5)), "c a - (3)", "r b - (1)", "r b - (2)", "r b - (3)", "d b k(1) -")
+	diff(t, texts(r.waitCount(6)), "c a - (3)", "t b - -", "r b - (1)", "r b - (2)", "r b - (3)", "d b k(1) -")
 	_ = r.stop()
 	cfg := d.config()
 	cfg.Tables = []string{"public.a"}
@@ -134,7 +134,7 @@ func TestStopsAtGapsAndSaysWhy(t *testing.T) {
 
 func TestStartSaysWhatASlotWithoutPositionMeans(t *testing.T) {
 	for start, want := range map[string][]string{
-		startSnapshot: {"r a - (1)", "r a - (2)", "c a - (3)"},
+		startSnapshot: {"t a - -", "r a - (1)", "r a - (2)", "c a - (3)"},
 		startStream:   {"c a - (2)", "c a - (3)"},
 	} {
 		t.Run(start, func(t *testing.T) {
@@ -151,6 +151,23 @@ func TestStartSaysWhatASlotWithoutPositionMeans(t *testing.T) {
 			diff(t, texts(r.waitFor("(3)")), want...)
 		})
 	}
+}
+
+func TestTableThatWasExcludedForATimeLosesNoDelete(t *testing.T) {
+	d := newDatabase(t)
+	d.exec("create table a (id int primary key); create table b (id int primary key); insert into b values (1), (2)")
+	r := d.start(d.config(), source.Position{}, newRecorder())
+	r.waitCount(2)
+	_ = r.stop()
+	without := d.config()
+	without.ExcludeTables = []string{"public.b"}
+	r = d.start(without, r.out.position(), newRecorder())
+	r.waitSlot(d)
+	d.exec("delete from b where id = 1; insert into a values (1)")
+	r.waitCount(1)
+	_ = r.stop()
+	r = d.start(d.config(), r.out.position(), newRecorder())
+	diff(t, texts(r.waitFor("r b - (2)")), "t b - -", "r b - (2)")
 }
 
 func TestTableTakenOutOfThePublicationIsReadAgain(t *testing.T) {

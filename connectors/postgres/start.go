@@ -122,6 +122,8 @@ func (r *reading) create(ctx context.Context, chosen []relationName) error {
 		}
 		s.state.Tables = append(s.state.Tables, &tableState{
 			OID: c.oid, Name: c.String(), Done: s.cfg.Start == startStream,
+			// Who asks for a snapshot by name may have had a position before, and rows of that time are in the targets.
+			Again: s.cfg.Start == startSnapshot,
 		})
 	}
 	s.state.Creating = false

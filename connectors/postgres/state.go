@@ -91,15 +91,16 @@ func (s *state) pending() []*tableState {
 	return slices.DeleteFunc(slices.Clone(s.Tables), func(t *tableState) bool { return t.Done })
 }
 
-// choose brings the tables in line with those that are chosen now; end is the end of the log. A table under its old name
-// with a new OID is another table, whose rows replace the old one's. A table that exists no more stays until the
-// stream has passed the place where it was missed.
+// choose brings the tables in line with those that are chosen now; end is the end of the log. Rows of a table that comes
+// to be chosen may have been sent long ago (before it was excluded, or under its name and another OID), and what was
+// deleted since was not: its snapshot begins with a truncate. A table that exists no more stays until the stream has
+// passed the place where it was missed.
 func (s *state) choose(chosen []relationName, exists func(oid uint32) bool, from, end lsn) {
 	var tables []*tableState
 	for _, c := range chosen {
 		t := s.table(c.oid)
 		if t == nil {
-			t = &tableState{OID: c.oid, Again: s.knows(c.String())}
+			t = &tableState{OID: c.oid, Again: true}
 		}
 		t.Name, t.Gone = c.String(), 0
 		tables = append(tables, t)
@@ -116,10 +117,6 @@ func (s *state) choose(chosen []relationName, exists func(oid uint32) bool, from
 		}
 	}
 	s.Tables = tables
-}
-
-func (s *state) knows(name string) bool {
-	return slices.ContainsFunc(s.Tables, func(t *tableState) bool { return t.Name == name })
 }
 
 // resumeAt is the place in the log from which a position goes on: transactions that commit at or after it are needed.
