@@ -37,7 +37,7 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (sink.Sink, err
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.As(failure.Config, err, "")
 	}
-	config, err := pgx.ParseConfig(cfg.URL)
+	config, err := pgx.ParseConfig(cfg.URL.Reveal())
 	if err != nil {
 		return nil, failure.As(failure.Config, fmt.Errorf("url: %w", err), "")
 	}

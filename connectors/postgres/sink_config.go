@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/sink"
 )
 
@@ -24,7 +25,7 @@ var SinkConnector = sink.Connector[SinkConfig]{
 type SinkConfig struct {
 	// URL is the target database: postgres://user:password@host:port/database?sslmode=..., or a libpq keyword string.
 	// A pooler between must keep one server session per client session: staging tables live in the session.
-	URL string `yaml:"url"`
+	URL config.URL `yaml:"url"`
 	// Schema is where the sink keeps its own two tables: ledger (what is applied, up to which offset) and tables (the
 	// column ids that renames are recognised by). It is created when it is missing.
 	Schema string `yaml:"schema"`
@@ -35,7 +36,7 @@ func (c SinkConfig) Validate() error {
 	var problems []error
 	if c.URL == "" {
 		problems = append(problems, errors.New("url: missing; give postgres://user:password@host:port/database"))
-	} else if _, err := pgx.ParseConfig(c.URL); err != nil {
+	} else if _, err := pgx.ParseConfig(c.URL.Reveal()); err != nil {
 		// The parser's message hides the password.
 		problems = append(problems, fmt.Errorf("url: %w", err))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
@@ -250,7 +251,7 @@ func TestManyMembersMakeTheSameTableAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range members {
 		wg.Go(func() {
-			s, err := SinkConnector.Open(t.Context(), SinkConfig{URL: f.url, Schema: "own"}, sink.Env{Name: "x"})
+			s, err := SinkConnector.Open(t.Context(), SinkConfig{URL: config.URL(f.url), Schema: "own"}, sink.Env{Name: "x"})
 			if err == nil {
 				err = errors.Join(s.(sink.Evolver).Evolve(t.Context(), nil, table), s.Close())
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/schemas"
@@ -42,7 +43,7 @@ func newSinkFixture(t testing.TB) *sinkFixture {
 
 func (f *sinkFixture) open(name string) *pgSink {
 	f.t.Helper()
-	s, err := SinkConnector.Open(f.t.Context(), SinkConfig{URL: f.url, Schema: "syncline"}, sink.Env{Name: name, Log: zaptest.NewLogger(f.t)})
+	s, err := SinkConnector.Open(f.t.Context(), SinkConfig{URL: config.URL(f.url), Schema: "syncline"}, sink.Env{Name: name, Log: zaptest.NewLogger(f.t)})
 	if err != nil {
 		f.t.Fatal(err)
 	}

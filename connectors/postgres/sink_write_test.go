@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
@@ -238,6 +239,9 @@ func TestConfigurationNamesEachProblem(t *testing.T) {
 	if err := (SinkConfig{URL: "postgres://u@host/x", Schema: "s"}).Validate(); err != nil {
 		t.Error(err)
 	}
+	if shown := fmt.Sprintf("%+v", SinkConfig{URL: "postgres://u:secret@host/x"}); strings.Contains(shown, "secret") {
+		t.Errorf("the password is in %s", shown)
+	}
 }
 
 func TestConstraintOfTheTargetsOwnerIsAConflict(t *testing.T) {
@@ -392,7 +396,7 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 	defer f.exec(`drop role "` + role + `"`)
 	url := strings.Replace(f.url, "postgres@", role+":right@", 1)
 	open := func(url string) error {
-		s, err := SinkConnector.Open(t.Context(), SinkConfig{URL: url, Schema: "syncline"}, sink.Env{Name: "x"})
+		s, err := SinkConnector.Open(t.Context(), SinkConfig{URL: config.URL(url), Schema: "syncline"}, sink.Env{Name: "x"})
 		if err == nil {
 			s.Close()
 		}

@@ -29,7 +29,7 @@ func VerifySource(ctx context.Context, cfg SourceConfig) (verify.Lister, error) 
 
 // VerifySink opens a target database for a comparison.
 func VerifySink(ctx context.Context, cfg SinkConfig) (verify.Reader, error) {
-	return openVerify(ctx, config.URL(cfg.URL), nil)
+	return openVerify(ctx, cfg.URL, nil)
 }
 
 func openVerify(ctx context.Context, url config.URL, source *SourceConfig) (*verifyReader, error) {

@@ -60,7 +60,7 @@ func (l *lab) duckdb(script string) {
 func (l *lab) targets(test func(t *testing.T, target verify.Reader, change func(script string))) {
 	l.t.Helper()
 	l.t.Run("postgres", func(t *testing.T) {
-		target, err := postgres.VerifySink(t.Context(), postgres.SinkConfig{URL: l.database})
+		target, err := postgres.VerifySink(t.Context(), postgres.SinkConfig{URL: config.URL(l.database)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +271,7 @@ func TestWaitComparesUntilEqual(t *testing.T) {
 	l := newLab(t)
 	l.postgres(l.source, "create schema shop; create table shop.a (id integer primary key); insert into shop.a values (1), (2)")
 	l.postgres(l.database, "create schema shop; create table shop.a (id integer primary key); insert into shop.a values (1)")
-	target, err := postgres.VerifySink(t.Context(), postgres.SinkConfig{URL: l.database})
+	target, err := postgres.VerifySink(t.Context(), postgres.SinkConfig{URL: config.URL(l.database)})
 	if err != nil {
 		t.Fatal(err)
 	}
