@@ -359,20 +359,27 @@ func (w *writer) evolve(soft, hard context.Context, events []event) error {
 	if w.target.evolver == nil {
 		return nil
 	}
-	var last *sink.Table
+	var ready *sink.Table
 	for i := range events {
-		t := events[i].table
-		if t == last || w.known[t.String()] == t {
+		p, t := events[i].part, events[i].table
+		if t == ready || p.gone.Load() {
 			continue
 		}
-		last = t
-		if err := w.evolveTable(soft, hard, events[i].part, t); err != nil {
-			return err
+		if w.known[t.String()] != t {
+			err := w.evolveTable(soft, hard, p, t)
+			if errors.Is(err, errHandedOver) {
+				continue // the table is still to be made ready for the events of other partitions
+			}
+			if err != nil {
+				return err
+			}
 		}
+		ready = t
 	}
 	return nil
 }
 
+// evolveTable prepares the target's table for t, however long that takes, or until p is no longer ours.
 func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.Table) error {
 	prev := w.known[t.String()]
 	if prev == nil {
@@ -399,7 +406,7 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 			return err
 		}
 	}
-	return nil
+	return errHandedOver
 }
 
 // before returns the version of t that the target has from an earlier run, by what the ledger says was applied: without

@@ -1,0 +1,54 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
+)
+
+// evolving is a database whose Evolve is another.
+type evolving struct {
+	*memorySink
+	evolve func(ctx context.Context, prev, t *sink.Table) error
+}
+
+func (e evolving) Evolve(ctx context.Context, prev, t *sink.Table) error {
+	return e.evolve(ctx, prev, t)
+}
+
+func TestATableIsMadeReadyForThePartitionsThatStay(t *testing.T) {
+	model := newDatabase(t)
+	made := &memorySink{model}
+	l, err := New(Options{
+		Name: "warehouse", Topics: []string{ordersTopic}, Registry: &registryModel{}, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
+		Open: func(context.Context, sink.Env) (sink.Sink, error) { return made, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := foldTable(0)
+	of := func(p *partition) event {
+		return event{record: &kgo.Record{Topic: ordersTopic}, part: p, table: table, op: schemas.Create, after: row(1, "a", "x")}
+	}
+	first, second := &partition{siblings: 2}, &partition{siblings: 2}
+	s := &session{Loader: l, target: newTarget(evolving{made, func(ctx context.Context, prev, next *sink.Table) error {
+		if !first.gone.Swap(true) { // it is handed over while the statement waits for a lock
+			return errors.New("lock timeout")
+		}
+		return made.Evolve(ctx, prev, next)
+	}})}
+	w := &writer{session: s, known: map[string]*sink.Table{}}
+	if err := w.evolve(t.Context(), t.Context(), []event{of(first), of(first), of(second)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(model.evolved) != 1 {
+		t.Errorf("the table is not ready for the second partition: %q", model.evolved)
+	}
+}
