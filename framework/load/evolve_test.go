@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
@@ -50,5 +51,38 @@ func TestATableIsMadeReadyForThePartitionsThatStay(t *testing.T) {
 	}
 	if len(model.evolved) != 1 {
 		t.Errorf("the table is not ready for the second partition: %q", model.evolved)
+	}
+}
+
+func TestAStopDoesNotWaitForASchemaChangeThatIsTriedAgain(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	tries := 0
+	l := w.start(func(o *Options) {
+		o.Open = func(context.Context, sink.Env) (sink.Sink, error) {
+			return evolving{&memorySink{w.db}, func(ctx context.Context, _, _ *sink.Table) error {
+				if tries++; tries == 1 {
+					return errors.New("lock timeout")
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			}}, nil
+		}
+	})
+	f.send(insert(1, "a", "x"))
+	eventually(t, func() string {
+		if st := l.Status(); st.State != Retrying {
+			return "the schema change does not wait"
+		}
+		return ""
+	})
+	f.send(insert(2, "b", "x")) // the reader's, who cannot hand it over
+	time.Sleep(300 * time.Millisecond)
+	began := time.Now()
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the stop took %s", took)
 	}
 }

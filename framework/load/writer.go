@@ -379,22 +379,26 @@ func (w *writer) evolve(soft, hard context.Context, events []event) error {
 	return nil
 }
 
-// evolveTable prepares the target's table for t, however long that takes, or until p is no longer ours.
+// evolveTable prepares the target's table for t, however long that takes, or until p is no longer ours. Once it has
+// failed, the soft stop ends the try under way too: Evolve can be begun again.
 func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.Table) error {
 	prev := w.known[t.String()]
 	if prev == nil {
 		prev = w.before(p, t)
 	}
 	var backoff failure.Backoff
-	for !p.gone.Load() {
+	for ctx := hard; !p.gone.Load(); ctx = soft {
 		err := w.mayRename(p, prev, t)
 		if err == nil {
-			err = w.target.evolve(hard, prev, t)
+			err = w.target.evolve(ctx, prev, t)
 		}
 		if err == nil {
 			w.known[t.String()] = t
 			w.log.Info("table of the target is ready", zap.Stringer("table", t), zap.Uint64("version", t.Source.Version))
 			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(soft) // whatever the error is called: it is the stop that cut the try off
 		}
 		err = fmt.Errorf("prepare table %s: %w", t, err)
 		if failure.IsFinal(err) {
