@@ -97,10 +97,14 @@ func copyField(dst []byte, v schemas.Value, f copyAppend, s *copyScratch) ([]byt
 	return dst, nil
 }
 
-// copyKind reports a value of another representation than its column's type has: a defect of the caller.
+// copyKind reports a value of another representation than its column's type has: an array's element that only the
+// source's text can tell, else a defect of the caller.
 func copyKind(v schemas.Value, want schemas.ValueKind) error {
-	if v.Kind() == want {
+	switch v.Kind() {
+	case want:
 		return nil
+	case schemas.KindUnrepresentable:
+		return fmt.Errorf("%w: only the source's text %.64q is known", errCopyValue, v.Bytes())
 	}
 	return fmt.Errorf("value has representation %d, its column's type wants %d", v.Kind(), want)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 const (
@@ -125,7 +126,7 @@ func (w *sinkWriter) classify(rows []sink.Row) *sinkClasses {
 	for i := range rows {
 		r := &rows[i]
 		switch {
-		case r.Raw:
+		case r.Raw, r.Action == sink.Delete && w.rawKey(r):
 			c.ops[i] = opAlone
 		case r.Action == sink.Delete:
 			c.ops[i] = opDelete
@@ -141,6 +142,16 @@ func (w *sinkWriter) classify(rows []sink.Row) *sinkClasses {
 		}
 	}
 	return c
+}
+
+// rawKey reports whether only the source's text of a key is known. The Raw of a delete does not say so.
+func (w *sinkWriter) rawKey(r *sink.Row) bool {
+	for _, i := range w.plan.key {
+		if r.Values[i].Kind() == schemas.KindUnrepresentable {
+			return true
+		}
+	}
+	return false
 }
 
 // partial returns the op of the row's set of unchanged columns.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"fmt"
-	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -80,9 +79,5 @@ func decimalText(v schemas.Value) string {
 	case schemas.NegInf:
 		return "-Infinity"
 	}
-	n := new(big.Int).SetBytes(unscaled)
-	if len(unscaled) > 0 && unscaled[0]&0x80 != 0 {
-		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(unscaled))))
-	}
-	return n.String() + "e" + strconv.Itoa(-int(scale))
+	return string(schemas.AppendDecimalText(nil, unscaled, scale))
 }

@@ -195,6 +195,59 @@ func TestValueOutsidePostgreSQLsRangeIsRefused(t *testing.T) {
 	})
 }
 
+func TestRowsAreDeletedByAKeyOfWhichOnlyTheTextIsKnown(t *testing.T) {
+	sizes(t, func(t *testing.T, f *sinkFixture, n int) {
+		source := *ordersTable().Source
+		source.Columns = append(source.Columns[:0:0], source.Columns[:2]...)
+		source.Columns[0].Type, source.Columns[0].SourceType = schemas.Type{Kind: schemas.Date}, "date"
+		table := targetOf(&source)
+		f.evolve(table)
+		never := schemas.UnrepresentableValue([]byte("infinity"))
+		var rows, deletes []sink.Row
+		for i := range n {
+			rows = append(rows, row(sink.Upsert, i, i))
+			if i > 0 {
+				deletes = append(deletes, row(sink.Delete, i, nil))
+			}
+		}
+		f.write(table, append(rows, row(sink.Upsert, never, 1))...)
+		last := row(sink.Delete, never, nil)
+		last.Raw = false // as the framework gives it
+		f.write(table, append(deletes, last)...)
+		f.want("select id, total from target.orders", "1970-01-01|0")
+	})
+}
+
+func TestMessagesShowDecimalsAsPostgreSQLDoes(t *testing.T) {
+	for want, v := range map[string]schemas.Value{
+		"-1.50": schemas.DecimalValue([]byte{0xff, 0x6a}, 2), "1200": schemas.DecimalValue([]byte{12}, -2), "0.00": schemas.DecimalValue([]byte{0}, 2),
+		"NaN": schemas.SpecialDecimal(schemas.NaN), "-Infinity": schemas.SpecialDecimal(schemas.NegInf),
+	} {
+		if got := valueText(schemas.Decimal, v); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestElementOfWhichOnlyTheTextIsKnownIsRefused(t *testing.T) {
+	sizes(t, func(t *testing.T, f *sinkFixture, n int) {
+		source := *ordersTable().Source
+		source.Columns = append(source.Columns[:1:1], schemas.Column{ID: 2, Name: "days", SourceType: "date[]", Nullable: true,
+			Type: schemas.Type{Kind: schemas.Array, Elem: &schemas.Type{Kind: schemas.Date}}})
+		table := targetOf(&source)
+		f.evolve(table)
+		days := schemas.ArrayValue([]schemas.Value{schemas.IntValue(1), schemas.UnrepresentableValue([]byte("10000000-01-01"))})
+		rows := []sink.Row{row(sink.Upsert, 4711, days)}
+		for i := range n {
+			rows = append(rows, row(sink.Upsert, i, nil))
+		}
+		err := f.tryWrite(table, rows...)
+		if failure.Classify(err) != failure.Refused || !strings.Contains(err.Error(), "id=4711") || !strings.Contains(err.Error(), "10000000-01-01") {
+			t.Errorf("got %v, want a refusal that names row and value", err)
+		}
+	})
+}
+
 func TestSQLStatesAreToldApart(t *testing.T) {
 	s := &pgSink{user: "writer", database: "shop"}
 	for code, want := range map[string]failure.Class{
