@@ -430,53 +430,13 @@ func (e *evolution) column(i int, want sinkType, enums map[string][]string) erro
 // source, which tells nobody; the target's column itself has no default.
 func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
 	name := warehouse.QuoteName(c.Name)
-	value, ok := constantDefault(c.Default)
+	value, ok := c.ConstantDefault()
 	if !ok {
 		e.do("alter table %s add column %s %s", e.name(), name, want)
 		return
 	}
 	e.do("alter table %s add column %s %s default %s", e.name(), name, want, warehouse.QuoteText(value))
 	e.do("alter table %s alter column %s drop default", e.name(), name)
-}
-
-// constantDefault returns the text of a default that is a literal, as PostgreSQL prints it: 5, '-5'::integer,
-// 'it”s'::text, true, '{}'::jsonb. Everything else has its value only at the source.
-func constantDefault(expression string) (string, bool) {
-	if expression == "true" || expression == "false" {
-		return expression, true
-	}
-	if rest, quoted := strings.CutPrefix(expression, "'"); quoted {
-		return quotedDefault(rest)
-	}
-	number := strings.TrimSuffix(strings.TrimPrefix(expression, "("), ")")
-	if strings.Trim(number, "0123456789.") == "" && number != "" || strings.HasPrefix(number, "-") && strings.Trim(number[1:], "0123456789.") == "" && len(number) > 1 {
-		return number, true
-	}
-	return "", false
-}
-
-// quotedDefault takes what follows the opening quote; only a cast to a type name may follow the closing one.
-func quotedDefault(rest string) (string, bool) {
-	var value strings.Builder
-	for {
-		before, after, found := strings.Cut(rest, "'")
-		if !found {
-			return "", false
-		}
-		value.WriteString(before)
-		if again, doubled := strings.CutPrefix(after, "'"); doubled {
-			value.WriteByte('\'')
-			rest = again
-			continue
-		}
-		rest = after
-		break
-	}
-	cast, ok := strings.CutPrefix(rest, "::")
-	if rest != "" && (!ok || strings.ContainsAny(cast, "':|+*/")) || cast == "regclass" {
-		return "", false
-	}
-	return value.String(), true
 }
 
 // unfilled finds columns of an existing table that no row of ours could fill.

@@ -232,8 +232,10 @@ func TestMessagesShowDecimalsAsPostgreSQLDoes(t *testing.T) {
 func TestElementOfWhichOnlyTheTextIsKnownIsRefused(t *testing.T) {
 	sizes(t, func(t *testing.T, f *sinkFixture, n int) {
 		source := *ordersTable().Source
-		source.Columns = append(source.Columns[:1:1], schemas.Column{ID: 2, Name: "days", SourceType: "date[]", Nullable: true,
-			Type: schemas.Type{Kind: schemas.Array, Elem: &schemas.Type{Kind: schemas.Date}}})
+		source.Columns = append(source.Columns[:1:1], schemas.Column{
+			ID: 2, Name: "days", SourceType: "date[]", Nullable: true,
+			Type: schemas.Type{Kind: schemas.Array, Elem: &schemas.Type{Kind: schemas.Date}},
+		})
 		table := targetOf(&source)
 		f.evolve(table)
 		days := schemas.ArrayValue([]schemas.Value{schemas.IntValue(1), schemas.UnrepresentableValue([]byte("10000000-01-01"))})
