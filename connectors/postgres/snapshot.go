@@ -27,7 +27,7 @@ type snapshot struct {
 
 // openSnapshot imports the slot's exported snapshot; the slot is not needed for it any more.
 func (r *reading) openSnapshot(ctx context.Context, from *createdSlot) (*snapshot, error) {
-	conn, err := r.source.server.session(ctx)
+	conn, err := r.source.server.bulk(ctx)
 	if err != nil {
 		return nil, err
 	}
