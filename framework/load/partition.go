@@ -70,8 +70,9 @@ func (p *partition) stall(now time.Time, err error) {
 	p.trouble.Store(&err)
 }
 
+// unstall says that the partition has gone on.
 func (p *partition) unstall() {
-	if p.backoff.Tries() > 0 {
+	if p.trouble.Load() != nil {
 		p.backoff.Reset()
 		p.stalled = time.Time{}
 		p.trouble.Store(nil)

@@ -631,13 +631,86 @@ func TestATruncateWaitsForAllPartitions(t *testing.T) {
 	// Partition 0 comes to the truncate and beyond it while partition 1 has not brought its old row yet.
 	w.commit(kgo.TryCommit, slices.Concat(before0, gone[:1], after0)...)
 	w.holds("public.orders", "id=1 note=old big=x")
-	time.Sleep(50 * time.Millisecond)
+	eventually(t, func() string {
+		if st := l.Status(); st.Ready || len(st.Partitions) != 2 || !strings.Contains(st.Partitions[0].Waits, "waits for partition 1") {
+			return fmt.Sprintf("the wait is not visible: %+v", st)
+		}
+		return ""
+	})
 	w.commit(kgo.TryCommit, slices.Concat(before1, gone[1:], after1)...)
 	w.holds("public.orders", "id=3 note=new big=x", "id=4 note=new big=x")
 	f.send(insert(5, "more", "x"))
 	w.holds("public.orders", "id=3 note=new big=x", "id=4 note=new big=x", "id=5 note=more big=x")
 	if st := l.Status(); !st.Ready {
 		t.Errorf("%+v", st)
+	}
+}
+
+func TestTheTruncatesOfATopicAreWrittenTogetherOrNotAtAll(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(orders(900)).describe()
+	f.partitions = 2
+	for p := range int32(2) {
+		f.partition = p
+		f.send(insert(1+int(p), "old", "x"))
+	}
+	f.send(truncate())
+	for p := range int32(2) {
+		f.partition = p
+		f.send(insert(3+int(p), "new", "x"))
+	}
+	var l *running
+	torn := false
+	started := make(chan struct{})
+	w.db.setFault(func(_ int, b *sink.Batch, apply func() error) error {
+		<-started
+		if len(b.Tables) == 0 || !b.Tables[0].Truncate {
+			return apply()
+		}
+		if len(b.Moves) != 2 {
+			t.Errorf("a truncate is written for %d partitions", len(b.Moves))
+		}
+		if torn {
+			return apply()
+		}
+		torn = true
+		l.mu.Lock()
+		s := l.current
+		l.mu.Unlock()
+		s.disown(map[string][]int32{ordersTopic: {0}}) // as at a hand-over while the target is away
+		return errLost
+	})
+	l = w.start()
+	close(started)
+	w.holds("public.orders", "id=3 note=new big=x", "id=4 note=new big=x")
+	if !torn {
+		t.Error("no truncate was written")
+	}
+}
+
+func TestATruncateMeetsPartitionsThatHavePassedIt(t *testing.T) {
+	at := func(v uint64) schemas.Version { return schemas.Version{High: v} }
+	waits := func(v uint64) *schemas.Version { version := at(v); return &version }
+	p := &partition{truncate: waits(20)}
+	for _, tt := range []struct {
+		name            string
+		q               *partition
+		arrived, failed bool
+	}{
+		{"in front of it", &partition{seen: at(19)}, false, false},
+		{"in front of an earlier one", &partition{seen: at(5), truncate: waits(10)}, false, false},
+		{"at it", &partition{seen: at(19), truncate: waits(20)}, true, false},
+		{"has passed it, and nothing more", &partition{seen: at(20)}, true, false},
+		{"has nothing in front of a later one", &partition{seen: at(19), truncate: waits(30)}, true, false},
+		{"has rows behind it", &partition{seen: at(21)}, false, true},
+		{"has rows behind it and in front of a later one", &partition{seen: at(21), truncate: waits(30)}, false, true},
+	} {
+		if arrived, err := tt.q.arrived(p); arrived != tt.arrived || (err != nil) != tt.failed {
+			t.Errorf("%s: %t, %v", tt.name, arrived, err)
+		}
 	}
 }
 

@@ -344,11 +344,12 @@ func later(a, b schemas.Version) schemas.Version {
 var errBarrier = errors.New("a truncate waits for the other partitions of its topic")
 
 // hold keeps p at its truncate until all partitions of the topic have come to the same one; then it lets all of them
-// pass at once. The truncates stand side by side in the batch, with no row between them, and are never bisected.
+// pass at once. The truncates stand side by side in the batch, with no row between them, are never bisected, and are
+// written together or not at all.
 func (r *reader) hold(ctx context.Context, p *partition, now time.Time) error {
 	siblings := r.siblings(p.Topic)
+	version := *p.truncate
 	if len(siblings) < p.siblings {
-		version := *p.truncate
 		p.truncate = nil
 		r.pause(p)
 		p.stall(now, fmt.Errorf("truncate %s of %s partition %d: the topic's %d partitions are at several members: "+
@@ -356,12 +357,20 @@ func (r *reader) hold(ctx context.Context, p *partition, now time.Time) error {
 		return nil
 	}
 	for _, q := range siblings {
-		if q.truncate == nil || *q.truncate != *p.truncate {
+		arrived, err := q.arrived(p)
+		if err != nil {
+			return failure.As(failure.Gap, err, r.opts.resetHint(p.Topic))
+		}
+		if !arrived {
 			r.pause(p)
+			p.awaits(q)
 			return nil
 		}
 	}
 	for _, q := range siblings {
+		if q.truncate == nil || *q.truncate != version {
+			continue
+		}
 		if err := r.record(ctx, q, q.pending[0], now); err != nil {
 			return fmt.Errorf("truncate of %s partition %d: %w", q.Topic, q.Partition.Partition, err)
 		}
@@ -369,6 +378,28 @@ func (r *reader) hold(ctx context.Context, p *partition, now time.Time) error {
 	}
 	r.released = true
 	return nil
+}
+
+// arrived reports whether q, a partition of p's topic, has come to the truncate at which p waits: it waits there too, or
+// has passed it, or at least nothing is left of it in front of it. Rows of q behind the truncate that have been read
+// already would be lost with it: that is an error.
+func (q *partition) arrived(p *partition) (bool, error) {
+	switch q.seen.Compare(*p.truncate) {
+	case 0:
+		return true, nil
+	case 1:
+		return false, fmt.Errorf("truncate %s of %s: partition %d comes to it only now, at offset %d, and partition %d stands behind it already, at %s",
+			*p.truncate, p.Topic, p.Partition.Partition, p.next, q.Partition.Partition, q.seen)
+	}
+	return q.truncate != nil && q.truncate.Compare(*p.truncate) >= 0, nil
+}
+
+// awaits says in the status that p waits for q.
+func (p *partition) awaits(q *partition) {
+	if p.trouble.Load() == nil {
+		err := fmt.Errorf("truncate %s waits for partition %d", *p.truncate, q.Partition.Partition)
+		p.trouble.Store(&err)
+	}
 }
 
 // pause stops fetching a partition that cannot go on, so that its queue stays as it is.

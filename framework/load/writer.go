@@ -78,8 +78,11 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 
 // prepare sets aside what cannot be read and makes the target's tables ready for the rest, which it returns.
 func (w *writer) prepare(soft, hard context.Context, b *batch) ([]event, error) {
-	events, _ := live(b.events, b.ends)
-	events, err := w.buryUnreadable(soft, hard, events)
+	events, _, err := live(b.events, b.ends)
+	if err != nil {
+		return nil, err
+	}
+	events, err = w.buryUnreadable(soft, hard, events)
 	if err != nil {
 		return nil, err
 	}
@@ -150,24 +153,39 @@ func sameVersions(a, b []event) bool {
 	return true
 }
 
-// live leaves out what belongs to partitions that are no longer ours.
-func live(events []event, ends []end) ([]event, []end) {
+// live leaves out what belongs to partitions that are no longer ours. It returns errTorn when the truncates of a topic's
+// partitions would be torn apart by that.
+func live(events []event, ends []end) ([]event, []end, error) {
+	kept := liveEnds(ends)
+	if len(kept) == len(ends) {
+		return events, ends, nil
+	}
+	var left []event
+	for i := range events {
+		switch e := &events[i]; {
+		case owned(kept, e.part):
+			left = append(left, *e)
+		case e.op == schemas.Truncate && e.part.siblings > 1:
+			return nil, nil, fmt.Errorf("truncate %s of %s: %w", e.version, e.part.Topic, errTorn)
+		}
+	}
+	return left, kept, nil
+}
+
+// errTorn ends the session: everything from the truncate on is read again, by whoever has the partitions then. Without
+// it the partitions that are left would empty the table before the one that went has written the rows in front of its
+// own truncate, and nobody would remove those.
+var errTorn = errors.New("a partition of the topic was handed over before it was written")
+
+// liveEnds leaves out the partitions that are no longer ours.
+func liveEnds(ends []end) []end {
 	kept := ends[:0:0]
 	for _, e := range ends {
 		if !e.part.gone.Load() {
 			kept = append(kept, e)
 		}
 	}
-	if len(kept) == len(ends) {
-		return events, ends
-	}
-	var left []event
-	for i := range events {
-		if owned(kept, events[i].part) {
-			left = append(left, events[i])
-		}
-	}
-	return left, kept
+	return kept
 }
 
 func owned(ends []end, p *partition) bool {
@@ -225,9 +243,9 @@ func together(events []event, at int) bool {
 func (w *writer) write(soft, hard context.Context, events []event, ends []end) error {
 	var backoff failure.Backoff
 	for {
-		events, ends = live(events, ends)
-		if len(ends) == 0 {
-			return nil
+		var err error
+		if events, ends, err = live(events, ends); err != nil || len(ends) == 0 {
+			return err
 		}
 		rows, err := w.try(hard, events, ends)
 		if err == nil {
@@ -245,7 +263,7 @@ func (w *writer) write(soft, hard context.Context, events []event, ends []end) e
 				return err
 			}
 		case failure.Fenced:
-			if _, kept := live(nil, ends); len(kept) < len(ends) {
+			if len(liveEnds(ends)) < len(ends) {
 				continue // it was handed over while we wrote
 			}
 			return err
@@ -305,7 +323,7 @@ func (w *writer) settle(soft context.Context, ends []end) (landed bool, err erro
 	}
 	var backoff failure.Backoff
 	for {
-		_, ends = live(nil, ends)
+		ends = liveEnds(ends)
 		wanted := make([]sink.Partition, len(ends))
 		for i, e := range ends {
 			wanted[i] = e.part.Partition
