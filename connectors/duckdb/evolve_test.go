@@ -5,6 +5,7 @@ package duckdb
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -243,31 +244,45 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestLiteralDefaults(t *testing.T) {
-	for _, c := range []struct {
+func TestAddedColumnsFillTheRowsThatAreThere(t *testing.T) {
+	s := newTest(t)
+	id := col("id", kind(schemas.Int64))
+	v1 := versionOf(1, id)
+	mustEvolve(t, s, v1)
+	mustWrite(t, s, batch(v1, row(sink.Upsert, num(1))))
+	digits := func(k schemas.Kind) schemas.Type { return schemas.Type{Kind: k, Precision: 6} }
+	columns := []schemas.Column{id}
+	var want []string
+	for i, c := range []struct {
+		t          schemas.Type
 		expr, want string
-		ok         bool
 	}{
-		{"5", "5", true},
-		{"'-5'::integer", "-5", true},
-		{"(-5)", "-5", true},
-		{"0.50", "0.50", true},
-		{"'it''s'::character varying", "it's", true},
-		{"'a'::shop.status", "a", true},
-		{"true", "true", true},
-		{"", "", false},
-		{"now()", "", false},
-		{"NULL::character varying", "", false},
-		{"nextval('s'::regclass)", "", false},
-		{"('a'::text || 'b'::text)", "", false},
-		{"'a'::text || 'b'", "", false},
-		{"1 + 1", "", false},
-		{"'unclosed", "", false},
+		{kind(schemas.Int32), "2.5", "3"},
+		{kind(schemas.Int32), "'5'::integer % 3", ""},
+		{kind(schemas.Bool), "true", "true"},
+		{kind(schemas.Float64), "'-Infinity'::double precision", "-inf"},
+		{decimal(5, 2), "'1.005'::numeric", "1.01"},
+		{decimal(0, 0), "1.50", "1.50"},
+		{kind(schemas.String), "'it''s'::character varying(5)", "it's"},
+		{kind(schemas.Bytes), `'\x00ff'::bytea`, `\x00\xFF`},
+		{kind(schemas.Date), "'infinity'::date", "infinity"},
+		{digits(schemas.Time), "'24:00:00'::time without time zone", "24:00:00"},
+		{digits(schemas.Timestamp), "'0044-03-15 12:00:00 BC'::timestamp without time zone", "0044-03-15 (BC) 12:00:00"},
+		{digits(schemas.TimestampTZ), "'2024-01-01 00:00:00+02'::timestamp with time zone", "2023-12-31 22:00:00+00"},
+		{kind(schemas.Interval), "'1 year 2 mons -3 days +04:05:06.789'::interval", "1 year 2 months -3 days 04:05:06.789"},
+		{kind(schemas.UUID), "'01234567-89ab-cdef-0123-456789abcdef'::uuid", "01234567-89ab-cdef-0123-456789abcdef"},
+		{kind(schemas.JSON), `'{"a": 1}'::jsonb`, `{"a": 1}`},
+		{schemas.Type{Kind: schemas.Enum, Labels: []string{"new"}}, "'new'::shop.status", "new"},
+		{arrayOf(kind(schemas.Int32)), "'{1,NULL}'::integer[]", "[1, NULL]"},
+		{arrayOf(kind(schemas.String)), `'{"a,b",c}'::text[]`, "['a,b', c]"},
+		{kind(schemas.TimestampTZ), "now()", ""},
 	} {
-		if got, ok := literal(c.expr); ok != c.ok || ok && got != c.want {
-			t.Errorf("literal(%q) = %q, %v; want %q, %v", c.expr, got, ok, c.want, c.ok)
-		}
+		columns = append(columns, withDefault(c.expr, col(fmt.Sprintf("c%d", i), c.t)))
+		want = append(want, c.want)
 	}
+	mustEvolve(t, s, versionOf(2, columns...))
+	wantRows(t, s, "SELECT * EXCLUDE (id) FROM shop.orders", strings.Join(want, "|"))
+	wantRows(t, s, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'orders' AND column_default <> 'NULL'")
 }
 
 func TestWrongConfigNamesItsKey(t *testing.T) {

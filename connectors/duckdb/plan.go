@@ -194,12 +194,12 @@ func (p *planner) fitColumn(i int) error {
 func (p *planner) addColumn(c *schemas.Column, name, columnType string) {
 	p.now.columns = append(p.now.columns, targetColumn{name: name, columnType: columnType})
 	name = warehouse.QuoteName(name)
-	value, ok := literal(c.Default)
-	if !ok || strings.HasSuffix(columnType, "[]") || columnType == "BLOB" || columnType == "INTERVAL" {
+	value, ok := defaultOf(c, columnType)
+	if !ok {
 		p.alter("ADD COLUMN %s %s", name, columnType)
 		return
 	}
-	p.alter("ADD COLUMN %s %s DEFAULT CAST(%s AS %s)", name, columnType, warehouse.QuoteText(value), columnType)
+	p.alter("ADD COLUMN %s %s DEFAULT %s", name, columnType, value)
 	p.alter("ALTER COLUMN %s DROP DEFAULT", name)
 }
 
@@ -232,53 +232,6 @@ func checkNames(t *sink.Table) error {
 func conflict(t *sink.Table, column, why string) error {
 	return failure.As(failure.Config, fmt.Errorf("table %s: column %q %s", t, column, why),
 		"change the column in the target, or let the table go to another name")
-}
-
-// literal returns the text of a default that is a plain constant: a number, true, false or a quoted text, with or
-// without a cast behind it. Anything else (a function, an expression, NULL) is no constant.
-func literal(expr string) (string, bool) {
-	value, cast := expr, ""
-	if strings.HasPrefix(expr, "'") {
-		end := closingQuote(expr)
-		if end < 0 {
-			return "", false
-		}
-		value, cast = strings.ReplaceAll(expr[1:end], "''", "'"), expr[end+1:]
-	} else {
-		value, cast, _ = strings.Cut(expr, "::")
-		if cast != "" {
-			cast = "::" + cast
-		}
-		value = strings.TrimSuffix(strings.TrimPrefix(value, "("), ")")
-		if value != "true" && value != "false" && !isNumber(value) {
-			return "", false
-		}
-	}
-	// A cast is a type's name with modifiers: no operator and no call with arguments in quotes.
-	if cast != "" && (!strings.HasPrefix(cast, "::") || strings.ContainsAny(cast, "'+-*/|")) {
-		return "", false
-	}
-	return value, true
-}
-
-// closingQuote returns the index of the quote that ends the text that s begins with, or -1.
-func closingQuote(s string) int {
-	for i := 1; i < len(s); i++ {
-		if s[i] != '\'' {
-			continue
-		}
-		if i+1 < len(s) && s[i+1] == '\'' {
-			i++
-			continue
-		}
-		return i
-	}
-	return -1
-}
-
-func isNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	return s != "" && strings.Trim(s, "0123456789.") == "" && s != "."
 }
 
 // sortedIDs returns the ids in ascending order.
