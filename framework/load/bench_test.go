@@ -11,7 +11,7 @@ import (
 
 // benchReader is a reader with one partition whose pending records are the same every time.
 func benchReader(b testing.TB, rows int) (*reader, *partition, func()) {
-	w := &world{t: b, name: "bench", prefix: testPrefix, internal: "syncline", registry: &registryModel{texts: map[uint32]string{}, hidden: map[uint32]bool{}}, lsn: 1000}
+	w := &world{t: b, name: "bench", prefix: testPrefix, internal: "syncline", registry: newRegistry(), lsn: 1000}
 	f := w.feed(orders(900))
 	var changes []schemas.Change
 	for i := range rows {

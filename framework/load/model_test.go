@@ -311,6 +311,10 @@ type registryModel struct {
 	asked  atomic.Int64
 }
 
+func newRegistry() *registryModel {
+	return &registryModel{texts: map[uint32]string{}, latest: map[string]uint32{}, hidden: map[uint32]bool{}}
+}
+
 func (r *registryModel) Latest(_ context.Context, subject string) (uint32, string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -413,7 +417,7 @@ func (w *world) connect(t testing.TB, brokers ...string) {
 	t.Helper()
 	w.t, w.db, w.lsn = t, newDatabase(t), 1000
 	w.kafka = []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(50 * time.Millisecond)}
-	w.registry = &registryModel{texts: map[uint32]string{}, latest: map[string]uint32{}, hidden: map[uint32]bool{}}
+	w.registry = newRegistry()
 	var err error
 	w.client, err = kgo.NewClient(append(w.kafka[:2:2], kgo.TransactionalID(w.name+"-source"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
