@@ -76,6 +76,8 @@ type codec struct {
 	// that this version does not have; nil when both are the same.
 	target *sink.Table
 	column []int
+	// added holds the values of the columns that this version does not have.
+	added []schemas.Value
 }
 
 // fits reports whether the codec decodes r, whose value has the schema id. A record without key, such as a truncate,
@@ -308,14 +310,30 @@ func (c *catalog) aim(k *codec) {
 	if k.target == t {
 		return
 	}
-	k.target, k.column = t, nil
+	k.target, k.column, k.added = t, nil, nil
 	if k.source == t.Source || k.source.SameShape(t.Source) {
 		return
 	}
-	k.column = make([]int, len(t.Columns))
+	k.column, k.added = make([]int, len(t.Columns)), make([]schemas.Value, len(t.Columns))
 	for i := range t.Columns {
-		k.column[i] = counterpart(k.source, t.Source, i)
+		if k.column[i] = counterpart(k.source, t.Source, i); k.column[i] < 0 {
+			k.added[i] = filled(&t.Columns[i])
+		}
 	}
+}
+
+// filled is the value of a column in the rows that were there when it was added: its constant default, as the sinks
+// fill it into the rows of the target, else null.
+func filled(c *schemas.Column) schemas.Value {
+	text, ok := c.ConstantDefault()
+	if !ok {
+		return schemas.Null()
+	}
+	v, err := schemas.ParseText([]byte(text), &c.Type, new(schemas.Arena))
+	if err != nil {
+		return schemas.UnrepresentableValue([]byte(text)) // a constant all the same
+	}
+	return v
 }
 
 // counterpart returns the column of older that has become column i of newer, or -1: by its id, and by its name where
@@ -424,7 +442,8 @@ func fillUnchanged(after, before []schemas.Value) {
 }
 
 // project maps a row of the source's version onto the columns of the target's. A column that the version does not have
-// yet is null.
+// yet gets what the source filled in when it was added: rows in front of the change can come behind it, from another
+// partition, and must not undo what the sink has filled in.
 func (k *codec) project(row []schemas.Value, a *schemas.Arena) []schemas.Value {
 	if row == nil || k.column == nil {
 		return row
@@ -433,6 +452,8 @@ func (k *codec) project(row []schemas.Value, a *schemas.Arena) []schemas.Value {
 	for i, j := range k.column {
 		if j >= 0 {
 			mapped[i] = row[j]
+		} else {
+			mapped[i] = k.added[i]
 		}
 	}
 	return mapped

@@ -473,6 +473,31 @@ func TestARenamedColumnKeepsItsValues(t *testing.T) {
 	}
 }
 
+func TestARowFromBeforeAnAddedColumnHasItsDefault(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	added := orders(2000)
+	add := func(id int32, name string, kind schemas.Kind, otherwise string) {
+		added.Columns = append(added.Columns, schemas.Column{ID: id, Name: name, Type: schemas.Type{Kind: kind}, Nullable: true, Default: otherwise})
+	}
+	add(4, "state", schemas.String, "'it''s new'::text")
+	add(5, "amount", schemas.Decimal, "1.50")
+	add(6, "until", schemas.Interval, "'infinity'::interval")
+	add(7, "made", schemas.TimestampTZ, "now()")
+	old, f := w.feed(orders(900)).describe(), w.feed(added).describe()
+	late := old.records(insert(1, "a", "x"))
+	w.lsn = 2000
+	f.partition = 1
+	f.send(insert(2, "b", "x", "open", nil, nil, nil))
+	w.start()
+	w.holds("public.orders", "id=2 note=b big=x state=open amount=NULL until=NULL made=NULL")
+	w.commit(kgo.TryCommit, late...)
+	w.holds("public.orders", "id=1 note=a big=x state=it's new amount=1.50 until=infinity made=NULL",
+		"id=2 note=b big=x state=open amount=NULL until=NULL made=NULL")
+}
+
 func TestAForeignTopicNeedsNoHeaders(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	f := w.feed(orders(900))
