@@ -9,8 +9,8 @@ import (
 
 // target is a table of the DuckDB file as its catalog has it.
 type target struct {
-	schema, name string
-	columns      []targetColumn
+	catalog, schema, name string
+	columns               []targetColumn
 }
 
 type targetColumn struct {
@@ -28,7 +28,13 @@ func targetName(t *sink.Table) (schema, name string) {
 }
 
 // quoted is the table's name in a statement.
-func (t *target) quoted() string { return warehouse.QuoteTable(t.schema, t.name) }
+func (t *target) quoted() string { return quoteTable(t.catalog, t.schema, t.name) }
+
+// quoteTable quotes a table's full name. Without the catalog, which has its name from the file, a table of the schema
+// shop in the file shop.duckdb could be one of the catalog shop as well, and DuckDB refuses to choose.
+func quoteTable(catalog, schema, name string) string {
+	return warehouse.QuoteName(catalog) + "." + warehouse.QuoteTable(schema, name)
+}
 
 // column returns the index of the named column, or -1. DuckDB does not tell upper from lower case.
 func (t *target) column(name string) int {

@@ -56,11 +56,11 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 	var statements []string
 	after := record{names: names{}, version: sourceVersion(t)}
 	if len(have.columns) == 0 {
-		create, err := createTable(t)
+		create, err := createTable(have, t)
 		if err != nil {
 			return nil, nil, err
 		}
-		statements = []string{"CREATE SCHEMA IF NOT EXISTS " + warehouse.QuoteName(schema), create}
+		statements = []string{"CREATE SCHEMA IF NOT EXISTS " + warehouse.QuoteTable(have.catalog, schema), create}
 		for i := range t.Columns {
 			after.names.learn(&t.Columns[i])
 		}
@@ -89,7 +89,7 @@ func (s *Sink) describe(ctx context.Context, schema, name string) (*target, erro
 	if err != nil {
 		return nil, err
 	}
-	t := &target{schema: schema, name: name}
+	t := &target{catalog: s.session.catalog, schema: schema, name: name}
 	for _, row := range rows {
 		t.columns = append(t.columns, targetColumn{name: row[0], columnType: row[1], required: row[2] != ""})
 	}

@@ -145,6 +145,35 @@ func TestFileOfAnEarlierReleaseHasNoVersions(t *testing.T) {
 	wantRows(t, s, describeOrders, "id|BIGINT", "b|VARCHAR")
 }
 
+func TestFileMayBeNamedLikeASchema(t *testing.T) {
+	for _, name := range []string{"shop.duckdb", "syncline.duckdb", "my-shop 1.duckdb"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), name)
+			s := openTest(t, path)
+			defer func() { s.Close() }()
+			claim(t, s, partition(0))
+			id, word := col("id", kind(schemas.Int64)), kind(schemas.String)
+			v1, v2 := versionOf(1, id, col("a", word)), versionOf(2, id, col("b", word), col("c", word))
+			mustEvolve(t, s, v1)
+			mustWrite(t, s, batch(v1, row(sink.Upsert, num(1), text("a"))))
+			mustEvolve(t, s, v2)
+			mustWrite(t, s, batch(v2, row(sink.Upsert, num(1), keep, text("c"))))
+			wantRows(t, s, "SELECT id, b, c FROM "+quoteTable(s.session.catalog, "shop", "orders"), "1|a|c")
+			r, err := VerifySink(context.Background(), SinkConfig{Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if catalog := r.Dialect().Catalog; catalog != s.session.catalog {
+				t.Errorf("compared in catalog %q, want %q", catalog, s.session.catalog)
+			}
+			b := batch(v2)
+			b.Tables[0].Truncate = true
+			mustWrite(t, s, b)
+		})
+	}
+}
+
 func TestFittingTableOfSomeoneElseIsUsed(t *testing.T) {
 	s := newTest(t)
 	sqlOf(t, s, "CREATE SCHEMA shop", `CREATE TABLE shop.orders (extra INT DEFAULT 7, "ID" BIGINT PRIMARY KEY, amount DECIMAL(20,4), doc VARCHAR, label VARCHAR NOT NULL)`,
@@ -198,12 +227,12 @@ func TestStatements(t *testing.T) {
 		col("tags", arrayOf(kind(schemas.String))), col("every", kind(schemas.Interval)))
 	var got []string
 	add := func(statements ...string) { got = append(got, statements...) }
-	create, err := createTable(table)
+	have := &target{catalog: "warehouse", schema: "shop", name: `or"ders`}
+	create, err := createTable(have, table)
 	if err != nil {
 		t.Fatal(err)
 	}
 	add("-- create", create)
-	have := &target{schema: "shop", name: `or"ders`}
 	for i := range table.Columns {
 		columnType, _ := columnType(table.Columns[i].Type)
 		have.columns = append(have.columns, targetColumn{name: table.Columns[i].Name, columnType: columnType})

@@ -52,17 +52,16 @@ func (r record) column(t *sink.Table, i int) string {
 	return c.Name
 }
 
-// createTable returns the statement that makes t's table.
-func createTable(t *sink.Table) (string, error) {
+// createTable returns the statement that makes t's table under the name of have, which has no columns.
+func createTable(have *target, t *sink.Table) (string, error) {
 	if len(t.Columns) == 0 {
 		return "", failure.As(failure.Config, fmt.Errorf("table %s has no columns", t), "leave it out")
 	}
 	if err := checkNames(t); err != nil {
 		return "", err
 	}
-	schema, name := targetName(t)
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE TABLE %s (", warehouse.QuoteTable(schema, name))
+	fmt.Fprintf(&b, "CREATE TABLE %s (", have.quoted())
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		columnType, err := columnType(c.Type)
@@ -90,7 +89,7 @@ func planChanges(have *target, known record, t *sink.Table) ([]string, record, e
 	if err := checkNames(t); err != nil {
 		return nil, known, err
 	}
-	p := planner{table: t, now: &target{schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version}}
+	p := planner{table: t, now: &target{catalog: have.catalog, schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version}}
 	p.now.columns = append(p.now.columns, have.columns...)
 	for id, name := range known.names {
 		if p.now.column(name) >= 0 {

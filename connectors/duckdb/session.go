@@ -23,6 +23,8 @@ type session struct {
 	cfg  SinkConfig
 	db   mapping.Database
 	conn mapping.Connection
+	// catalog is DuckDB's name of the file.
+	catalog string
 	// broken is set when a rollback did not work, or when DuckDB gave the instance up (it does so when the disk is full
 	// while it writes): the file is opened again before the next transaction.
 	broken bool
@@ -61,6 +63,12 @@ func (s *session) open(ctx context.Context) error {
 			return failure.As(failure.Config, err, "")
 		}
 	}
+	rows, err := s.query(ctx, "SELECT current_database()")
+	if err != nil {
+		s.close()
+		return err
+	}
+	s.catalog = rows[0][0]
 	return nil
 }
 

@@ -71,9 +71,9 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (*Sink, error) 
 	s := &Sink{
 		session: session,
 		ledger: ledger{
-			session: session, connector: warehouse.QuoteText(env.Name), table: warehouse.QuoteTable(cfg.Schema, "ledger"),
+			session: session, connector: warehouse.QuoteText(env.Name), table: quoteTable(session.catalog, cfg.Schema, "ledger"),
 		},
-		columns: warehouse.QuoteTable(cfg.Schema, "columns"),
+		columns: quoteTable(session.catalog, cfg.Schema, "columns"),
 		log:     log,
 		tables:  map[string]*loader{},
 	}
@@ -86,7 +86,7 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (*Sink, error) 
 
 func (s *Sink) createOwnTables(ctx context.Context, schema string) error {
 	return s.session.transaction(ctx, func() error {
-		if _, err := s.session.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+warehouse.QuoteName(schema)); err != nil {
+		if _, err := s.session.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+warehouse.QuoteTable(s.session.catalog, schema)); err != nil {
 			return err
 		}
 		if err := s.ledger.create(ctx); err != nil {

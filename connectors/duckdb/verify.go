@@ -86,13 +86,17 @@ func (r *verifyReader) Query(ctx context.Context, sql string) ([][]string, error
 	return r.session.query(ctx, sql)
 }
 
+// textBytes is the function that counts a text's bytes.
+const textBytes = "strlen"
+
 // Dialect implements [verify.Reader].
 func (r *verifyReader) Dialect() verify.Dialect {
 	return verify.Dialect{
+		Catalog: r.session.catalog,
 		Text: func(c verify.Column, form schemas.Type) (string, error) {
 			return canonicalText(warehouse.QuoteName(c.Name), c.Type, form)
 		},
-		Bytes: "strlen",
+		Bytes: textBytes,
 		Hex60: func(text string, from int) string {
 			return fmt.Sprintf("CAST('0x' || substr(%s, %d, 15) AS BIGINT)", text, from)
 		},
@@ -152,5 +156,5 @@ func arrayText(x string, t, form schemas.Type) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN coalesce(array_to_string(list_transform(%[1]s, lambda e: %[2]s), ''), '') END",
-		x, (*verifyReader)(nil).Dialect().Field("("+element+")")), nil
+		x, verify.Dialect{Bytes: textBytes}.Field("("+element+")")), nil
 }

@@ -10,6 +10,8 @@ import (
 
 // Dialect is what differs between engines in the statements of a comparison.
 type Dialect struct {
+	// Catalog stands before a table's schema where the name is ambiguous without it; it may be empty.
+	Catalog string
 	// Text is the expression of a column's canonical text in the form of a type; null for null.
 	Text func(c Column, form schemas.Type) (string, error)
 	// Bytes is the function that counts the bytes of a text.
@@ -45,7 +47,13 @@ type Query struct {
 // span is an interval of places, both ends included.
 type span struct{ lo, hi int64 }
 
-func (q *Query) quoted() string { return warehouse.QuoteTable(q.table.Schema, q.table.Table) }
+func (q *Query) quoted() string {
+	name := warehouse.QuoteTable(q.table.Schema, q.table.Table)
+	if q.dialect.Catalog == "" {
+		return name
+	}
+	return warehouse.QuoteName(q.dialect.Catalog) + "." + name
+}
 
 // fields is a subquery with the columns f0, f1, ... (the canonical texts) and place.
 func (q *Query) fields(s span) (string, error) {
