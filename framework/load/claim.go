@@ -225,7 +225,20 @@ func (s *session) reconcile(ctx context.Context, p *partition, e sink.Entry) (si
 		return fail(errOtherTopic)
 	case !known && g.offset >= 0 && g.ours:
 		return fail(errVanished)
+	case e.TopicID != p.TopicID:
+		return s.claimAgain(ctx, p, e)
 	}
+	return e, nil
+}
+
+// claimAgain gives an entry that nothing was written under to the topic that is there now: the one that was claimed was
+// deleted and made again before its first batch.
+func (s *session) claimAgain(ctx context.Context, p *partition, e sink.Entry) (sink.Entry, error) {
+	e.TopicID = p.TopicID
+	if err := s.target.reset(ctx, e, e.Next); err != nil {
+		return e, fmt.Errorf("set the ledger of %s partition %d to the topic's new id: %w", p.Topic, p.Partition.Partition, err)
+	}
+	s.log.Info("topic was deleted and made again before its first batch", zap.String("topic", p.Topic), zap.Int32("partition", p.Partition.Partition))
 	return e, nil
 }
 

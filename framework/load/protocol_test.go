@@ -197,6 +197,25 @@ func TestATopicMadeAgainStops(t *testing.T) {
 	}
 }
 
+func TestATopicMadeAgainBeforeItsFirstBatchIsNoGap(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	claimed := sink.Entry{Partition: sink.Partition{Topic: ordersTopic, TopicID: [16]byte{1}}, Next: -1, Fence: 7}
+	w.db.ledger[topicPartition{ordersTopic, 0}] = claimed
+	f := w.feed(orders(900)).describe()
+	f.send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.db.entry(w.topic, 0); e.TopicID == claimed.TopicID {
+		t.Error("the ledger keeps the id of the topic that is gone")
+	}
+	f.send(insert(2, "b", "x"))
+	w.start()
+	w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=x")
+}
+
 func TestRecordsRemovedBeforeTheyWereReadStop(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	f := w.feed(orders(900)).describe()
