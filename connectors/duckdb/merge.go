@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/framework/verify"
 	"github.com/syncline-io/syncline/framework/warehouse"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 // The names of the temporary tables of a batch. They live within its transaction.
@@ -92,7 +94,8 @@ func (m *merge) stageList(prefix string) string {
 	return strings.Join(list, ", ")
 }
 
-// sameKey compares the key of target t and stage s.
+// sameKey compares the key of target t and stage s. A decimal kept as its text is compared as a number, as the source
+// and the batch's folding do: a key that went from 1.0 to 1.00 is one and the same.
 func (m *merge) sameKey() string {
 	terms := make([]string, len(m.table.Key))
 	for n, i := range m.table.Key {
@@ -100,7 +103,11 @@ func (m *merge) sameKey() string {
 		if m.table.Columns[i].Nullable {
 			equals = "IS NOT DISTINCT FROM"
 		}
-		terms[n] = fmt.Sprintf("t.%s %s s.c%d", m.name(i), equals, i)
+		ours, staged := "t."+m.name(i), fmt.Sprintf("s.c%d", i)
+		if m.table.Columns[i].Type.Kind == schemas.Decimal && m.stageTypes[i] == "VARCHAR" {
+			ours, staged = verify.TrimDecimal(ours), verify.TrimDecimal(staged)
+		}
+		terms[n] = ours + " " + equals + " " + staged
 	}
 	return strings.Join(terms, " AND ")
 }
