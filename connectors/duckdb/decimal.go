@@ -3,9 +3,7 @@ package duckdb
 import (
 	"encoding/binary"
 	"fmt"
-	"math/big"
 	"math/bits"
-	"strconv"
 
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -134,38 +132,5 @@ func appendDecimal(dst []byte, v schemas.Value) []byte {
 	if form != schemas.Finite {
 		return append(dst, specialDecimals[form]...)
 	}
-	start := len(dst)
-	if x, ok := parseInt128(unscaled); ok && x.upper == int64(x.lower)>>63 {
-		dst = strconv.AppendInt(dst, int64(x.lower), 10)
-	} else {
-		dst = appendBig(dst, unscaled)
-	}
-	if dst[start] == '-' {
-		start++
-	}
-	if scale <= 0 {
-		for ; scale < 0 && dst[start] != '0'; scale++ {
-			dst = append(dst, '0')
-		}
-		return dst
-	}
-	for len(dst)-start <= int(scale) {
-		dst = append(dst, 0)
-		copy(dst[start+1:], dst[start:])
-		dst[start] = '0'
-	}
-	dst = append(dst, 0)
-	point := len(dst) - 1 - int(scale)
-	copy(dst[point+1:], dst[point:])
-	dst[point] = '.'
-	return dst
-}
-
-// appendBig appends the digits of a number of more than 64 bits.
-func appendBig(dst, unscaled []byte) []byte {
-	n := new(big.Int).SetBytes(unscaled)
-	if len(unscaled) > 0 && unscaled[0]&0x80 != 0 {
-		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(len(unscaled))*8))
-	}
-	return n.Append(dst, 10)
+	return schemas.AppendDecimalText(dst, unscaled, scale)
 }

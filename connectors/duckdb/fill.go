@@ -81,10 +81,17 @@ func newFiller(t schemas.Type, stageType string) (filler, error) {
 	return nil, fmt.Errorf("%s cannot be loaded", t)
 }
 
+// errDimensions is for an array of arrays. PostgreSQL's types do not tell the number of dimensions: the column is made
+// for one.
+var errDimensions = errors.New("the array has more dimensions than the target's column")
+
 // misfit says that a value is not of the kind that its column's type asks for.
 func misfit(v schemas.Value) error {
-	if v.Kind() == schemas.KindUnrepresentable {
+	switch v.Kind() {
+	case schemas.KindUnrepresentable:
 		return fmt.Errorf("the source's value %s has no representation in the target's type", excerpt(v.Bytes()))
+	case schemas.KindArray:
+		return errDimensions
 	}
 	return fmt.Errorf("a value of kind %d does not belong into the column", v.Kind())
 }
@@ -424,6 +431,8 @@ func (f *listFiller) fill(v vector, values []schemas.Value) (int, error) {
 			elems := x.Array()
 			set(v, i, listEntry{uint64(len(f.values)), uint64(len(elems))})
 			f.values = append(f.values, elems...)
+		case schemas.KindUnrepresentable:
+			return i, fmt.Errorf("the source's array %s has bounds of its own or an element outside the range of the target's type, which holds neither", excerpt(x.Bytes()))
 		default:
 			return i, misfit(x)
 		}

@@ -295,6 +295,8 @@ func TestValuesThatNoColumnHoldsAreRefused(t *testing.T) {
 		{"timestamp after DuckDB's last", schemas.Type{Kind: schemas.Timestamp}, schemas.UnrepresentableValue([]byte("294276-12-31 23:59:59")), "294276-12-31"},
 		{"bytes that are not text", kind(schemas.String), text("\xff"), "UTF-8"},
 		{"bytes within an array", arrayOf(kind(schemas.String)), schemas.ArrayValue([]schemas.Value{text("a"), text("\xff")}), "UTF-8"},
+		{"more dimensions than the column", arrayOf(kind(schemas.Int32)), schemas.ArrayValue([]schemas.Value{schemas.ArrayValue([]schemas.Value{num(1)})}), "dimensions"},
+		{"an array with bounds of its own", arrayOf(kind(schemas.Int32)), schemas.UnrepresentableValue([]byte("[0:1]={1,2}")), "\"[0:1]={1,2}\" has bounds of its own"},
 		{"no uuid", kind(schemas.UUID), text("x"), `"x"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
