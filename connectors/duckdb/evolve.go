@@ -124,13 +124,6 @@ func sourceID(t *sink.Table) uint32 {
 	return t.Source.ID
 }
 
-func sourceVersion(t *sink.Table) uint64 {
-	if t.Source == nil {
-		return 0
-	}
-	return t.Source.Version
-}
-
 // readRecord returns what was recorded of the target's columns for this very table of the source. A source without ids
 // of tables has none of columns either: what an earlier release recorded for it is not believed.
 func (s *Sink) readRecord(ctx context.Context, t *sink.Table) (record, error) {

@@ -34,6 +34,14 @@ func (r record) equal(s record) bool { return r.version == s.version && maps.Equ
 // passed says that the target has seen a later version than t: its columns were renamed since, and stay as they are.
 func (r record) passed(t *sink.Table) bool { return sourceVersion(t) < r.version }
 
+// sourceVersion is the version of the source's table; 0 when the source is not known.
+func sourceVersion(t *sink.Table) uint64 {
+	if t.Source == nil {
+		return 0
+	}
+	return t.Source.Version
+}
+
 // columns returns the name that the target has for each of t's columns.
 func (r record) columns(t *sink.Table) []string {
 	list := make([]string, len(t.Columns))
