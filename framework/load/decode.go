@@ -173,7 +173,7 @@ func (c *catalog) compileOurs(ctx context.Context, made *codec, text string) err
 // compileForeign makes the decoder for a topic that another connector writes: the table is derived from the schemas of
 // value and key, and its version is the schema's id, because registries count upwards.
 func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record, text string) (err error) {
-	if made.source, err = c.derive(ctx, r, text); err != nil {
+	if made.source, err = c.derive(ctx, r, made.id, text); err != nil {
 		return err
 	}
 	made.source.Version = uint64(made.id)
@@ -183,9 +183,9 @@ func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record
 	return nil
 }
 
-// derive makes the table that r is a row of. A record without key, such as a foreign connector's truncate, does not
-// tell what the topic's key is: the version of the table before it does, else the registry.
-func (c *catalog) derive(ctx context.Context, r *kgo.Record, text string) (*schemas.Table, error) {
+// derive makes the table of a foreign topic's record, whose value has the schema. A record without key, such as a
+// truncate, does not tell what the topic's key is: the version of the table before it does, else the registry.
+func (c *catalog) derive(ctx context.Context, r *kgo.Record, id uint32, text string) (*schemas.Table, error) {
 	if now := c.current[r.Topic]; r.Key == nil && now != nil && len(now.Source.KeyColumns()) > 0 {
 		t, err := schemas.DeriveTable("", text)
 		if err == nil && keepKey(t, now.Source) {
@@ -198,7 +198,7 @@ func (c *catalog) derive(ctx context.Context, r *kgo.Record, text string) (*sche
 	}
 	t, err := schemas.DeriveTable(key, text)
 	if err != nil {
-		return nil, &unreadable{stageValue, err}
+		return nil, &unreadable{stageValue, fmt.Errorf("schema %d: %w", id, err)}
 	}
 	return t, nil
 }

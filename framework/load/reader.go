@@ -396,10 +396,8 @@ func (q *partition) arrived(p *partition) (bool, error) {
 
 // awaits says in the status that p waits for q.
 func (p *partition) awaits(q *partition) {
-	if p.trouble.Load() == nil {
-		err := fmt.Errorf("truncate %s waits for partition %d", *p.truncate, q.Partition.Partition)
-		p.trouble.Store(&err)
-	}
+	err := fmt.Errorf("truncate %s waits for partition %d", *p.truncate, q.Partition.Partition)
+	p.trouble.Store(&err)
 }
 
 // pause stops fetching a partition that cannot go on, so that its queue stays as it is.
