@@ -46,6 +46,10 @@ func (r *reading) relation(ctx context.Context, oid uint32) (*relation, error) {
 // compile makes the table's layout, under the version that its shape has or a new one.
 func (r *reading) compile(ctx context.Context, rel *relation) error {
 	m := &rel.message
+	// What the transaction itself did to the table must be in the catalog before the catalog is asked.
+	if err := r.untilVisible(ctx, r.stream.origin.TxID); err != nil {
+		return fmt.Errorf("look up table %s.%s: %w", m.schema, m.name, err)
+	}
 	info, err := r.catalog.relation(ctx, m.oid)
 	if err != nil {
 		return err
@@ -134,7 +138,7 @@ func matchInOrder(columns []relationColumn, catalog, last []attribute) []attribu
 		same := func(a attribute) bool { return !a.dropped && a.name == c.name && a.typ == c.typ }
 		if at := slices.IndexFunc(last, same); at >= 0 && last[at].num > 0 {
 			sent[i], weight = last[at], len(columns) // one of these is worth all of the catalog's
-		} else if at := slices.IndexFunc(catalog, same); at >= 0 {
+		} else if at := slices.IndexFunc(catalog, same); at >= 0 && hasRoom(catalog, catalog[at].num, i, len(columns)-1-i) {
 			sent[i] = catalog[at]
 		} else {
 			continue
@@ -158,6 +162,19 @@ func matchInOrder(columns []relationColumn, catalog, last []attribute) []attribu
 		sent[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}
 	}
 	return sent
+}
+
+// hasRoom reports whether the catalog has at least as many numbers below and above num as columns stand before and behind
+// it; numbers are never given back. Without the room it is a younger column that has taken the name.
+func hasRoom(catalog []attribute, num int16, before, behind int) bool {
+	for _, a := range catalog {
+		if a.num < num {
+			before--
+		} else if a.num > num {
+			behind--
+		}
+	}
+	return before <= 0 && behind <= 0
 }
 
 // inferNumbers finds the numbers of columns that the catalog knows under another name by now (renamed, dropped, of

@@ -163,7 +163,14 @@ func TestUnchangedColumns(t *testing.T) {
 }
 
 func TestSchemaChangesMakeNewVersions(t *testing.T) {
-	events := streamed(t, "create table a (id int primary key, v text)", 8,
+	d := newDatabase(t)
+	d.exec("create table a (id int primary key, v text)")
+	cfg := d.config()
+	cfg.Start = startStream
+	r := d.start(cfg, source.Position{}, newRecorder())
+	r.waitSlot(d)
+	inserted := 0
+	for _, sql := range []string{
 		"insert into a values (1, 'x')",
 		"alter table a add n int not null default 7",
 		"insert into a values (2, 'y', 8)",
@@ -176,7 +183,12 @@ func TestSchemaChangesMakeNewVersions(t *testing.T) {
 		"insert into a values (7, 1.5, 'x')",
 		"alter table a rename to b",
 		"insert into b values (8, 1.5, 'x')",
-	)
+	} {
+		d.exec(sql)
+		inserted += strings.Count(sql, "insert")
+		r.waitCount(inserted) // a source that lags behind the DDL is another test
+	}
+	events := r.waitCount(8)
 	diff(t, texts(events), "c a - (1,x)", "c a - (2,y,8)", "c a - (3,z,9)", "c a - (4,10)", "c a - (5,1)",
 		"c a - (6,1,again)", "c a - (7,0f/1/0,x)", "c b - (8,0f/1/0,x)")
 	for i := 1; i < len(events); i++ {
@@ -385,7 +397,7 @@ func TestOriginIsOfItsTransactionOnly(t *testing.T) {
 
 // With synchronous replication the server sends a transaction before its own sessions can see it. Without a standby that
 // answers, the moment lasts for as long as the test wants.
-func TestUnchangedColumnsAreReadOnceTheTransactionIsVisible(t *testing.T) {
+func TestWhatIsLookedUpIsLookedUpOnceTheTransactionIsVisible(t *testing.T) {
 	server := engines.NewPostgres(t, engines.PostgresOptions{Settings: map[string]string{
 		"synchronous_standby_names": "nobody", "synchronous_commit": "local",
 	}})
@@ -398,19 +410,29 @@ func TestUnchangedColumnsAreReadOnceTheTransactionIsVisible(t *testing.T) {
 	r := d.start(cfg, source.Position{}, newRecorder())
 	r.waitSlot(d)
 
-	writer := d.connect()
-	written := make(chan error, 1)
-	go func() {
-		_, err := writer.Exec(context.Background(), "set synchronous_commit = on; update a set id = 2")
-		written <- err
-	}()
-	for d.scalar("select count(*)::text from pg_stat_activity where wait_event = 'SyncRep'") != "1" {
-		time.Sleep(10 * time.Millisecond)
+	// unseen runs statements whose commit other sessions see only 300 ms after the source has read it.
+	unseen := func(sql string) {
+		t.Helper()
+		writer := d.connect()
+		written := make(chan error, 1)
+		go func() {
+			_, err := writer.Exec(context.Background(), "begin; set local synchronous_commit = on; "+sql+"; commit")
+			written <- err
+		}()
+		for d.scalar("select count(*)::text from pg_stat_activity where wait_event = 'SyncRep'") != "1" {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(300 * time.Millisecond)
+		d.exec("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
+		if err := <-written; err != nil {
+			t.Fatal(err)
+		}
 	}
-	time.Sleep(300 * time.Millisecond) // the change has been sent, and is not visible yet
-	d.exec("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
-	if err := <-written; err != nil {
-		t.Fatal(err)
+	unseen("update a set id = 2") // the unchanged column is read by the new key
+	unseen("alter table a add column v int not null default 5; insert into a values (3, 3, 'x', 7)")
+	events := r.waitCount(3)
+	diff(t, texts(events), "d a k(1,NULL,NULL) - other 2", "c a - (2,1,abcd...(20000)) other 1", "c a - (3,3,x,7)")
+	if v := events[2].table.Columns[3]; v.Nullable || v.ID != 4 || v.Default != "5" {
+		t.Errorf("the added column came out as %+v", v)
 	}
-	diff(t, texts(r.waitCount(2)), "d a k(1,NULL,NULL) - other 2", "c a - (2,1,abcd...(20000)) other 1")
 }
