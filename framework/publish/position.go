@@ -77,12 +77,13 @@ func (o *Options) markRecord() (*kgo.Record, error) {
 	return &kgo.Record{Topic: o.offsetsTopic(), Key: []byte(markKey(o.Name)), Value: value}, nil
 }
 
-// readPosition returns the last committed position before the mark, which is at the given offset.
+// lastPosition returns the record of the last committed position before the mark, which is at the given offset; nil when
+// there is none.
 //
 // The mark is what makes this exact. It was written after the producer id was obtained, so nothing of a predecessor can
 // come after it; and it is committed, so a reader of committed records does arrive at it, whatever markers, aborted
 // records and holes of compaction lie before.
-func (o *Options) readPosition(ctx context.Context, mark int64) (source.Position, error) {
+func (o *Options) lastPosition(ctx context.Context, mark int64) (*kgo.Record, error) {
 	topic := o.offsetsTopic()
 	cl, err := kgo.NewClient(append(o.client("offsets"),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}),
@@ -90,7 +91,7 @@ func (o *Options) readPosition(ctx context.Context, mark int64) (source.Position
 		kgo.FetchMaxWait(time.Second),
 	)...)
 	if err != nil {
-		return source.Position{}, fmt.Errorf("read topic %s: %w", topic, err)
+		return nil, fmt.Errorf("read topic %s: %w", topic, err)
 	}
 	defer cl.Close()
 
@@ -98,12 +99,12 @@ func (o *Options) readPosition(ctx context.Context, mark int64) (source.Position
 	for {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return source.Position{}, fmt.Errorf("read topic %s: %w", topic, err)
+			return nil, fmt.Errorf("read topic %s: %w", topic, err)
 		}
 		for iter := fetches.RecordIter(); !iter.Done(); {
 			r := iter.Next()
 			if r.Offset >= mark {
-				return o.position(last)
+				return last, nil
 			}
 			if string(r.Key) == o.Name {
 				last = r

@@ -24,6 +24,8 @@ type tenure struct {
 	side   *kgo.Client // topics and the tables topic
 	topics *topics
 	source source.Source
+	// ahead says that nothing in the topics of tables may be as new as what the source is about to send.
+	ahead bool
 }
 
 // serve runs one tenure. It returns nil when ctx has ended and everything is committed or given up.
@@ -97,7 +99,13 @@ func (t *tenure) takeOver(ctx context.Context) (source.Position, error) {
 	if err != nil {
 		return source.Position{}, fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
 	}
-	return t.opts.readPosition(ctx, mark)
+	last, err := t.opts.lastPosition(ctx, mark)
+	if err != nil {
+		return source.Position{}, err
+	}
+	// After a position that was not part of its transaction, changes may be there that it does not cover.
+	t.ahead = last == nil || !t.opts.AtLeastOnce && last.Attrs.IsTransactional()
+	return t.opts.position(last)
 }
 
 // writeMark begins the tenure in the offsets topic and returns the offset of its record.
@@ -175,7 +183,7 @@ func (t *tenure) emitter(ctx context.Context, q *queue) *emitter {
 	return &emitter{
 		ctx: ctx, q: q, opts: t.opts, stats: t.stats,
 		tables: &tables{
-			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side,
+			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side, ahead: t.ahead,
 			known:   map[*schemas.Table]*table{},
 			streams: map[string]*stream{},
 		},

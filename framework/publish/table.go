@@ -40,6 +40,7 @@ type table struct {
 type stream struct {
 	of      string // schema.name
 	last    schemas.Version
+	held    *schemas.Version // the newest that was in the topic before this tenure; nil until it is known
 	emitted prometheus.Counter
 	kept    []*schemas.Table // versions with an encoder, oldest first
 }
@@ -51,6 +52,8 @@ type tables struct {
 	stats  *stats
 	// side writes the tables topic, outside of the transactions.
 	side *kgo.Client
+	// ahead says that what a topic holds already must be older than what comes.
+	ahead bool
 
 	latest  *table
 	known   map[*schemas.Table]*table
@@ -116,6 +119,13 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 	topic, err := ts.topics.forTable(ctx, encoder.Topic(), t)
 	if err != nil {
 		return nil, err
+	}
+	if ts.ahead && s.held == nil {
+		held, err := ts.topics.newest(ctx, encoder.Topic())
+		if err != nil {
+			return nil, err
+		}
+		s.held = &held
 	}
 	key, value, err := ts.register(ctx, encoder)
 	if err != nil {
@@ -194,10 +204,22 @@ func (ts *tables) keep(t *table) {
 
 // grows checks what order and the guards in the targets rest on.
 func (t *table) grows(c *schemas.Change) error {
+	if t.held != nil && c.Version.Compare(*t.held) <= 0 {
+		return t.backwards(c)
+	}
 	if c.Version.Compare(t.last) > 0 {
 		return nil
 	}
 	return fmt.Errorf("table %s: the source sent a change of version %s after %s; versions must grow", t.of, c.Version, t.last)
+}
+
+// backwards is about a source that is not the one that filled the topic, or is it no more: another server, or one from a
+// backup. Sinks would take its changes for repeats of what they have, and drop them.
+func (t *table) backwards(c *schemas.Change) error {
+	err := fmt.Errorf("topic %s holds changes of table %s up to version %s, and the source begins at %s: it is another server, or was restored from a backup",
+		t.topic, t.of, *t.held, c.Version)
+	return failure.As(failure.Gap, err, "delete topic "+t.topic+" and start again; the table is published whole into a new one, "+
+		"and a sink of the old one stops and says how it goes on")
 }
 
 // besideHeaders appends the headers with what the value cannot say.
