@@ -28,9 +28,10 @@ type emitter struct {
 
 var _ source.Emitter = (*emitter)(nil)
 
-// Emit encodes one change. What cannot be encoded, or is larger than its topic allows, becomes a dead letter.
+// Emit encodes one change. Truncates that are the source's own, before it reads a table again, are no operation of the
+// upstream's and never skipped: without them rows that are gone would stay in the targets. What cannot be encoded, or is larger than its topic allows, becomes a dead letter.
 func (e *emitter) Emit(c *schemas.Change) error {
-	if c.Op == schemas.Truncate && e.opts.SkipTruncates {
+	if e.opts.SkipTruncates && c.Op == schemas.Truncate && c.Source.Snapshot == schemas.SnapshotFalse {
 		return e.Advance(c.Version, false)
 	}
 	if e.err != nil {

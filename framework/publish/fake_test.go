@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -643,6 +644,26 @@ func TestTruncateGoesToEveryPartition(t *testing.T) {
 			if truncates[part] != 1 || rows[part] == 0 {
 				t.Errorf("partition %d has %d rows and %d truncates, want some and one", part, rows[part], truncates[part])
 			}
+		}
+	})
+}
+
+func TestOnlyTheUpstreamsOwnTruncatesAreSkipped(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up, table := newUpstream(), itemsTable("items")
+		up.rows(table, 1, 1)
+		up.append(schemas.Change{Table: table, Op: schemas.Truncate})
+		up.append(schemas.Change{Table: table, Op: schemas.Truncate, Source: schemas.Origin{Snapshot: schemas.SnapshotTrue}})
+		up.rows(table, 4, 1)
+		o := c.options(up)
+		o.SkipTruncates = true
+		p := run(t, o)
+		await(t, "everything", func() bool { return up.lastConfirmed().Version.High == 4 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := versions(t, c.committed(t, c.name+".public.items")); !slices.Equal(got, []uint64{1, 3, 4}) {
+			t.Errorf("versions %v, want the row, the snapshot's truncate and the other row", got)
 		}
 	})
 }
