@@ -668,6 +668,56 @@ func TestOnlyTheUpstreamsOwnTruncatesAreSkipped(t *testing.T) {
 	})
 }
 
+func TestConfigurationThatWorkedIsTriedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up := newUpstream()
+		up.rows(itemsTable("items"), 1, 1)
+		refused := failure.As(failure.Config, errors.New("password authentication failed"), "check user and password")
+		o := c.options(up)
+		tenures := 0
+		o.Open = func(ctx context.Context, env source.Env) (source.Source, error) {
+			tenures++
+			switch tenures {
+			case 1: // the connection is cut once something is committed
+				return &script{model: model{up: up, env: env}, run: func(ctx context.Context, from source.Position, out source.Emitter) error {
+					if err := out.SetState([]byte(`{}`)); err != nil {
+						return err
+					}
+					change, _, _ := up.next(0)
+					if err := out.Emit(&change); err != nil {
+						return err
+					}
+					time.Sleep(time.Second)
+					return errors.New("connection reset")
+				}}, nil
+			case 2, 3:
+				return nil, refused
+			case 4:
+				return &script{model: model{up: up, env: env}, run: func(context.Context, source.Position, source.Emitter) error {
+					return refused
+				}}, nil
+			}
+			return up.open(ctx, env)
+		}
+		p := run(t, o)
+		await(t, "the refusal", func() bool { return strings.Contains(p.Status().LastError, "check user and password") })
+		up.rows(itemsTable("items"), 2, 1)
+		await(t, "the change after it", func() bool { return up.lastConfirmed().Version.High == 2 || p.Status().State == Stopped })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestTooFewBrokersAreWaitedFor(t *testing.T) {
+	if err := creation(kerr.InvalidReplicationFactor); failure.Classify(err) != failure.Retry || !strings.Contains(err.Error(), "topics.replication") {
+		t.Errorf("got %v, want to try again, with a hint", err)
+	}
+	if err := creation(kerr.InvalidConfig); failure.Classify(err) != failure.Config {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
 func TestUnknownPositionFormatIsAGap(t *testing.T) {
 	for _, value := range []string{`{"format":2,"connector":"shop","version":"00000000000000010000000000000001","state":1}`, `x`, `{"format":1,"state":null}`} {
 		_, err := (&Options{}).position(&kgo.Record{Topic: "t", Value: []byte(value)})

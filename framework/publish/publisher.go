@@ -17,6 +17,8 @@ import (
 type Publisher struct {
 	opts  Options
 	stats *stats
+	// proven says that an earlier tenure has committed something; it belongs to Run.
+	proven bool
 }
 
 // New checks the options; it connects to nothing.
@@ -41,6 +43,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	var backoff failure.Backoff
 	for {
 		before := p.stats.commits()
+		p.proven = before > 0
 		p.stats.enter(Starting)
 		err := p.serve(ctx)
 		if p.stats.commits() > before {
@@ -61,6 +64,15 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return p.stopped(nil)
 		}
 	}
+}
+
+// environment takes the source's word that the configuration is wrong for what it is when the same configuration has
+// worked in this process: passwords and privileges that are lost meanwhile may come back. The hint stays.
+func (p *Publisher) environment(err error) error {
+	if p.proven && failure.Classify(err) == failure.Config {
+		return failure.As(failure.Retry, err, "")
+	}
+	return err
 }
 
 // locate adds to a gap where the position is: to delete it is part of most ways out.

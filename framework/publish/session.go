@@ -26,6 +26,8 @@ type tenure struct {
 	source source.Source
 	// ahead says that nothing in the topics of tables may be as new as what the source is about to send.
 	ahead bool
+	// environment gives the source's errors the class that they have in this process.
+	environment func(error) error
 }
 
 // serve runs one tenure. It returns nil when ctx has ended and everything is committed or given up.
@@ -37,9 +39,9 @@ func (p *Publisher) serve(ctx context.Context) error {
 	}
 	src, err := p.opts.Open(ctx, p.env())
 	if err != nil {
-		return err
+		return p.environment(err)
 	}
-	t.source = src
+	t.source, t.environment = src, p.environment
 	from, err := t.takeOver(ctx)
 	if err == nil {
 		p.stats.start(from)
@@ -166,7 +168,7 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 	case sourceErr == nil:
 		return errors.New("the source stopped by itself")
 	}
-	return sourceErr
+	return t.environment(sourceErr)
 }
 
 func (t *tenure) committer(q *queue, from source.Position) *committer {

@@ -160,9 +160,12 @@ func (ts *topics) appears(ctx context.Context, name string) (topic, error) {
 	}
 }
 
-// creation marks what no later try can change.
+// creation marks what no later try can change. Too few brokers for the replicas may be as many again in a moment.
 func creation(err error) error {
-	for _, final := range []error{kerr.InvalidConfig, kerr.InvalidReplicationFactor, kerr.InvalidPartitions, kerr.InvalidTopicException, kerr.PolicyViolation} {
+	if errors.Is(err, kerr.InvalidReplicationFactor) {
+		return failure.WithHint(err, "as many brokers must be up as topics.replication, or their default.replication.factor, says")
+	}
+	for _, final := range []error{kerr.InvalidConfig, kerr.InvalidPartitions, kerr.InvalidTopicException, kerr.PolicyViolation} {
 		if errors.Is(err, final) {
 			return failure.As(failure.Config, err, "see the key topics, or create the topic yourself")
 		}
