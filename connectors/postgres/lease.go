@@ -23,8 +23,6 @@ const (
 	monitorTimeout = 30 * time.Second
 )
 
-func newTimer(d time.Duration) *time.Timer { return time.NewTimer(d) }
-
 // Lease takes the advisory lock of the connector's name, which lives as long as the session, and then waits until
 // nobody reads from the slot: a predecessor whose session has died may still be streaming.
 func (s *pgSource) Lease(ctx context.Context) error {
@@ -58,8 +56,11 @@ func (s *pgSource) tellStandby(waiting bool, holder string) {
 	}
 }
 
-// tryLease returns who holds the lease, "" when it is ours now.
+// tryLease returns who holds the lease, "" when it is ours now. A server that is gone without a word must not keep a
+// standby waiting for its answer.
 func (s *pgSource) tryLease(ctx context.Context) (holder string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.answerTimeout)
+	defer cancel()
 	key := leaseKey(s.env.Name)
 	var locked bool
 	if err := s.session.QueryRow(ctx, "select pg_try_advisory_lock($1)", key).Scan(&locked); err != nil {

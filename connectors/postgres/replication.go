@@ -25,7 +25,14 @@ const (
 	// farewellTimeout bounds the goodbye: the last status, and waiting until the server has freed the slot.
 	farewellTimeout = 2 * time.Second
 	writeTimeout    = 10 * time.Second
+	// A server that is asked for a keepalive every status interval and says nothing for silentIntervals of them, and for
+	// silenceMin, is not there any more, whatever the network makes of it.
+	silentIntervals = 10
+	silenceMin      = time.Minute
 )
+
+// errSilent ends a stream on which nothing has come for too long.
+var errSilent = errors.New("the server has not answered for too long; the connection is given up")
 
 // replication is a connection on which the server streams changes. Receive is called from one goroutine; a goroutine of
 // its own sends the status, whatever the reader waits for, until Close.
@@ -38,6 +45,12 @@ type replication struct {
 
 	// durable is what the server may forget, received what has been read from it.
 	durable, received atomic.Uint64
+
+	// waiting is since when the reader has waited for the network, in nanoseconds since 1970, 0 while it does not: it may
+	// be Kafka that it waits for. silence is how long it may wait; silent says that it was longer.
+	waiting atomic.Int64
+	silence time.Duration
+	silent  atomic.Bool
 
 	writing  sync.Mutex
 	writeErr error // of the status goroutine; the reader finds out by itself, this tells why
@@ -64,7 +77,8 @@ func startReplication(ctx context.Context, s *server, slot, publication string, 
 	if err != nil {
 		return nil, err
 	}
-	if timeout := senderTimeout(ctx, pg); timeout > 0 {
+	timeout := senderTimeout(ctx, pg)
+	if timeout > 0 {
 		interval = min(interval, timeout/3)
 	}
 	// The connection is idle now, so nothing is lost in pgconn's buffer when it is taken over.
@@ -79,6 +93,8 @@ func startReplication(ctx context.Context, s *server, slot, publication string, 
 	r := &replication{
 		conn: hijacked.Conn, low: low, buf: make([]byte, readBuffer),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
+		// A server that was given more time, because it decodes for long, has it here too.
+		silence: max(silentIntervals*interval, 2*timeout, silenceMin),
 	}
 	r.durable.Store(uint64(from))
 	r.received.Store(uint64(from))
@@ -207,8 +223,13 @@ func (r *replication) fill(n int) error {
 		r.r = 0
 	}
 	for r.w-r.r < n {
+		r.waiting.Store(time.Now().UnixNano())
 		m, err := r.conn.Read(r.buf[r.w:])
+		r.waiting.Store(0)
 		r.w += m
+		if err != nil && r.silent.Load() {
+			return errSilent
+		}
 		if err != nil && r.w-r.r < n {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
@@ -233,6 +254,11 @@ func (r *replication) sendStatus(interval time.Duration) {
 		case <-r.stop:
 			return
 		case <-ticker.C:
+		}
+		if since := r.waiting.Load(); since != 0 && time.Since(time.Unix(0, since)) > r.silence {
+			r.silent.Store(true)
+			r.interrupt()
+			return
 		}
 		if err := r.reply(true); err != nil {
 			r.interrupt()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
@@ -34,6 +35,8 @@ type pgSource struct {
 	log     *zap.Logger
 	server  *server
 	session *pgx.Conn
+	// answerTimeout bounds one try for the lease.
+	answerTimeout time.Duration
 
 	state  *state
 	tables map[uint32]bool // OIDs whose changes count, pending ones included
@@ -62,7 +65,7 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	if err != nil {
 		return nil, err
 	}
-	s := &pgSource{cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1)}
+	s := &pgSource{cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -163,7 +166,7 @@ func (s *pgSource) awaitConfirm(ctx context.Context, out source.Emitter, v schem
 		if err := out.Advance(v, true); err != nil {
 			return err
 		}
-		again := newTimer(confirmPoll)
+		again := time.NewTimer(confirmPoll)
 		for waiting := true; waiting; {
 			select {
 			case <-ctx.Done():
