@@ -117,7 +117,8 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if t.opts.AtLeastOnce {
-		return mark.Offset, t.kafka.ProduceSync(ctx, mark).FirstErr()
+		err := t.kafka.ProduceSync(ctx, mark).FirstErr()
+		return mark.Offset, err // the offset is known only now
 	}
 	if err := t.kafka.BeginTransaction(); err != nil {
 		return 0, err

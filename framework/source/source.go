@@ -18,7 +18,7 @@ import (
 // Source reads the changes of one upstream system.
 //
 // The framework opens it, then calls Lease, Run and Close, in this order, from one goroutine; Confirm comes from
-// another goroutine while Run runs. After an error that is worth another try the framework closes the Source and opens
+// another goroutine while Run runs, and still when Run has returned, until Close: what was emitted is committed then. After an error that is worth another try the framework closes the Source and opens
 // a new one.
 type Source interface {
 	// Lease returns when this instance is the only one that may read: it waits as a standby while another holds the
@@ -70,7 +70,7 @@ type Env struct {
 	Metrics prometheus.Registerer
 	// Standby is told (true) when Lease begins to wait for another instance and (false) when it stops waiting.
 	Standby func(waiting bool, holder string)
-	// Lag is told how far behind upstream the source is, in bytes of its log where it knows that, else -1; and whether
+	// Progress is told how far behind upstream the source is, in bytes of its log where it knows that, else -1; and whether
 	// it is reading a snapshot: rows done and expected (0: unknown).
 	Progress func(p Progress)
 }
@@ -78,13 +78,14 @@ type Env struct {
 // Progress is what a source tells of itself for status and metrics, whenever it likes.
 type Progress struct {
 	// Phase is "snapshot" or "stream", "" before either has begun.
-	Phase string
+	Phase string `json:"phase"`
 	// Table, RowsDone, RowsExpected describe the snapshot of all tables: the table being read now, rows emitted, rows
 	// expected by the upstream's estimate.
-	Table                  string
-	RowsDone, RowsExpected int64
+	Table        string `json:"table"`
+	RowsDone     int64  `json:"rows_done"`
+	RowsExpected int64  `json:"rows_expected"`
 	// LogBehind is the number of bytes of the upstream log not read yet, -1 when unknown.
-	LogBehind int64
+	LogBehind int64 `json:"log_behind"`
 }
 
 // Connector ties a source's name, defaults and constructor together; it is the connector's only exported variable.
