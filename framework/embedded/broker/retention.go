@@ -213,8 +213,8 @@ func (r *retention) superseded(p partition, segments []segment) (before int64, e
 	for _, i := range latest {
 		first = min(first, i)
 	}
-	r.looked[p.path] = newest
 	if first == 0 {
+		r.looked[p.path] = newest // only now: a deletion that fails must be tried again
 		return 0, nil
 	}
 	return segments[first].base, nil
