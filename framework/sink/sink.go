@@ -35,7 +35,8 @@ type Ledger interface {
 	// fence, or creates the entry with Next -1, and returns the entries. Whoever owned them before can no longer
 	// write. The TopicID of an entry that was there is the ledger's own: the caller compares.
 	Claim(ctx context.Context, partitions []Partition) ([]Entry, error)
-	// Reset sets the entry's Next and TopicID as an operator asked for, guarded by its fence, and clears its Applied.
+	// Reset sets the entry's Next and TopicID as an operator asked for, guarded by its fence, and clears its Applied. With
+	// next -1 it points an entry that has applied nothing yet at a topic that was made again.
 	Reset(ctx context.Context, e Entry, next int64) error
 }
 
