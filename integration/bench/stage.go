@@ -66,7 +66,9 @@ func openStage(ctx context.Context, progress io.Writer, profile string) (s *stag
 	if s.embedded, err = embedded.Start(ctx, embedded.Config{Dir: s.file("broker")}); err != nil {
 		return s, err
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.embedded.Brokers()...))
+	// The client remembers for its metadata's least age that a topic does not exist: by default five seconds, in which a
+	// subject that had made it and filled it would go unseen.
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.embedded.Brokers()...), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		return s, err
 	}

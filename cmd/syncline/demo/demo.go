@@ -85,7 +85,7 @@ func synchronize(ctx context.Context, o Options, p *platform, f files) error {
 	if err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(p.broker.Brokers()...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(p.broker.Brokers()...), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
 		return err
 	}
