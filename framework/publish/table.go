@@ -120,7 +120,7 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 	if err != nil {
 		return nil, err
 	}
-	if ts.ahead && s.held == nil {
+	if ts.ahead && s.held == nil && !topic.fresh {
 		held, err := ts.topics.newest(ctx, encoder.Topic())
 		if err != nil {
 			return nil, err

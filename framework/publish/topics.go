@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +34,8 @@ type topic struct {
 	name       string
 	partitions int32
 	compacted  bool
-	maxRecord  int // bytes
+	maxRecord  int  // bytes
+	fresh      bool // made just now, and so empty
 }
 
 // defaultMaxBatch is Kafka's own default of max.message.bytes.
@@ -139,11 +142,18 @@ func (ts *topics) ensure(ctx context.Context, name string, partitions int32, con
 	if replication <= 0 {
 		replication = -1
 	}
-	_, err = ts.admin.CreateTopic(ctx, partitions, replication, values, name)
+	made, err := ts.admin.CreateTopic(ctx, partitions, replication, values, name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return topic{}, fmt.Errorf("create topic %s: %w", name, creation(err))
 	}
-	return ts.appears(ctx, name)
+	if err != nil || made.NumPartitions <= 0 {
+		return ts.appears(ctx, name)
+	}
+	// The answer says all there is to know, unless describing the topic's settings is not permitted. To ask again would take
+	// a tenth of a second: the client has just learned that there is no such topic, and asks no more often than that.
+	t = topic{name: name, partitions: made.NumPartitions, maxRecord: defaultMaxBatch, fresh: true}
+	ts.configure(&t, slices.Collect(maps.Values(made.Configs)))
+	return t, nil
 }
 
 // appears describes a topic that was just made; the brokers take a moment to tell each other.
@@ -196,7 +206,13 @@ func (ts *topics) describe(ctx context.Context, name string) (topic, error) {
 	if err != nil {
 		return topic{}, fmt.Errorf("look up the settings of topic %s: %w", name, err)
 	}
-	for _, c := range config.Configs {
+	ts.configure(&t, config.Configs)
+	return t, nil
+}
+
+// configure takes from a topic's settings what matters here.
+func (ts *topics) configure(t *topic, configs []kadm.Config) {
+	for _, c := range configs {
 		switch {
 		case c.Value == nil:
 		case c.Key == "cleanup.policy":
@@ -208,6 +224,5 @@ func (ts *topics) describe(ctx context.Context, name string) (topic, error) {
 		}
 	}
 	t.maxRecord = min(t.maxRecord, maxRequest)
-	ts.limits.Store(name, int32(t.maxRecord))
-	return t, nil
+	ts.limits.Store(t.name, int32(t.maxRecord))
 }
