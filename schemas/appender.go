@@ -55,8 +55,7 @@ func fieldAppender(t *Type) appender {
 		}
 		return appendInt64
 	case TimestampTZ:
-		digits := t.Precision
-		return func(dst []byte, v Value) ([]byte, fit) { return appendZoned(dst, v, digits) }
+		return newZoned(t.Precision).append
 	case Interval:
 		return appendDuration
 	case Array:
@@ -276,8 +275,39 @@ func roughlyIf(lossy bool) fit {
 // maxZoned is more than the longest ISO timestamp, "+294246-12-31T23:59:59.999999Z".
 const maxZoned = 40
 
-// appendZoned appends a timestamp in ISO 8601 and UTC, with as many digits of the fraction as the column has.
-func appendZoned(dst []byte, v Value, digits int) ([]byte, fit) {
+// zoned appends timestamps in ISO 8601 and UTC. Neighbouring rows are often of one day, so it remembers the last.
+type zoned struct {
+	digits int   // of the fraction
+	unit   int64 // microseconds of the last digit
+	day    int64 // since 1970
+	date   []byte
+}
+
+// newZoned takes how many digits of the fraction the column has, 0 to 6.
+func newZoned(digits int) *zoned {
+	z := &zoned{digits: digits, unit: microsPerSecond}
+	for range digits {
+		z.unit /= 10
+	}
+	z.setDay(0)
+	return z
+}
+
+func (z *zoned) setDay(day int64) {
+	z.day, z.date = day, z.date[:0]
+	y, m, d := civil(day)
+	switch {
+	case y < 0:
+		z.date = append(z.date, '-')
+		y = -y
+	case y > 9999:
+		z.date = append(z.date, '+')
+	}
+	z.date = appendPadded(z.date, uint64(y), 4)
+	z.date = append(z.date, '-', byte('0'+m/10), byte('0'+m%10), '-', byte('0'+d/10), byte('0'+d%10), 'T')
+}
+
+func (z *zoned) append(dst []byte, v Value) ([]byte, fit) {
 	if v.kind != KindInt {
 		return dst, fitsWrongly
 	}
@@ -286,33 +316,21 @@ func appendZoned(dst []byte, v Value, digits int) ([]byte, fit) {
 		var text [maxZoned]byte
 		return appendBytes(dst, appendInfinity(text[:0], micros)), fitsExactly
 	}
+	day, rest := floorDiv(micros, microsPerDay)
+	if day != z.day {
+		z.setDay(day)
+	}
 	// The length is one byte, because the text is shorter than 64: it is set when the text is there.
 	start := len(dst)
-	dst = append(dst, 0)
-	days, rest := floorDiv(micros, microsPerDay)
-	y, m, d := civil(days)
-	switch {
-	case y < 0:
-		dst = append(dst, '-')
-		y = -y
-	case y > 9999:
-		dst = append(dst, '+')
-	}
-	dst = appendPadded(dst, uint64(y), 4)
-	dst = append(dst, '-', byte('0'+m/10), byte('0'+m%10), '-', byte('0'+d/10), byte('0'+d%10), 'T')
+	dst = append(append(dst, 0), z.date...)
 	dst = appendClock(dst, rest)
-	fraction, unit := rest%microsPerSecond, int64(microsPerSecond)
-	if digits > 0 {
-		dst = append(dst, '.')
-	}
-	for range digits {
-		unit /= 10
-		dst = append(dst, byte('0'+fraction/unit))
-		fraction %= unit
+	fraction := rest % microsPerSecond
+	if z.digits > 0 {
+		dst = appendPadded(append(dst, '.'), uint64(fraction/z.unit), z.digits)
 	}
 	dst = append(dst, 'Z')
 	dst[start] = byte(len(dst)-start-1) << 1
-	return dst, roughlyIf(fraction != 0)
+	return dst, roughlyIf(fraction%z.unit != 0)
 }
 
 // microsPerMonth is a twelfth of 365.25 days: Debezium's month.

@@ -25,6 +25,8 @@ type Encoder struct {
 	head      []byte // of source: version, connector, name
 	db        []byte
 	names     []byte // schema, table
+	source    []byte // what sourceOf becomes
+	sourceOf  Origin
 	beside    Beside
 	texts     []byte // what beside's raw values alias
 	scratch   []byte
@@ -296,7 +298,18 @@ func (e *Encoder) keepText(raw *[]RawValue, c *columnEncoder, v Value) {
 	*raw = append(*raw, RawValue{Column: c.column, Text: e.texts[start:len(e.texts):len(e.texts)]})
 }
 
+// appendSource appends the field source. The rows of a snapshot all have the same origin, so it is encoded once for them.
 func (e *Encoder) appendSource(dst []byte, o *Origin) []byte {
+	if o.Snapshot == SnapshotFalse {
+		return e.appendOrigin(dst, o)
+	}
+	if e.source == nil || *o != e.sourceOf {
+		e.source, e.sourceOf = e.appendOrigin(e.source[:0], o), *o
+	}
+	return append(dst, e.source...)
+}
+
+func (e *Encoder) appendOrigin(dst []byte, o *Origin) []byte {
 	dst = append(dst, e.head...)
 	dst = appendLong(dst, o.Time/1000)
 	dst = append(dst, 0) // snapshot's value branch comes first: it has a default

@@ -235,12 +235,12 @@ type snapshotRows struct {
 	holds   bool
 	count   int64
 	row     []schemas.Value
-	origin  schemas.Origin
 	layout  *layout
 }
 
 func newSnapshotRows(r *reading, snap *snapshot, lay *layout, types userTypes, t *plannedTable) *snapshotRows {
-	c := &snapshotRows{r: r, table: t, layout: lay, row: make([]schemas.Value, len(lay.table.Columns)), origin: snap.origin()}
+	c := &snapshotRows{r: r, table: t, layout: lay, row: make([]schemas.Value, len(lay.table.Columns))}
+	r.change = schemas.Change{Table: lay.table, Op: schemas.Read, After: c.row, Source: snap.origin()}
 	for i, col := range lay.columns {
 		if col.row < 0 {
 			continue
@@ -297,8 +297,8 @@ func (c *snapshotRows) emit(last bool) error {
 	}
 	c.count++
 	r.pos.Low++
-	c.origin.Snapshot = snapshotMark(c.table.firstOfAll && c.count == 1, c.count == 1, last, c.table.lastOfAll && last)
-	r.change = schemas.Change{Table: c.layout.table, Op: schemas.Read, After: c.row, Version: r.pos, Source: c.origin}
+	r.change.Version = r.pos
+	r.change.Source.Snapshot = snapshotMark(c.table.firstOfAll && c.count == 1, c.count == 1, last, c.table.lastOfAll && last)
 	r.source.progress.rowsDone.Add(1)
 	return r.out.Emit(&r.change)
 }
