@@ -61,12 +61,13 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (sink.Sink, err
 // names of types and operators mean the built-in ones, and a commit is durable when it is acknowledged. A session that
 // holds locks and hears nothing for a minute is ended by the server, so that a frozen process cannot keep the one that
 // took over waiting. Plans of single-row statements are made anew: a kept one may stem from the time when the table
-// was empty.
+// was empty. A staging table is joined with the target by the index on its key, whatever the planner thinks of a table whose
+// statistics it does not know: reading the whole target for a batch is never right.
 const sinkSettings = `select set_config(name, value, false) from (values
 	('search_path', 'pg_catalog'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('lc_monetary', 'C'),
 	('client_encoding', 'UTF8'), ('standard_conforming_strings', 'on'), ('xmloption', 'content'),
 	('statement_timeout', '0'), ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '60s'),
-	('plan_cache_mode', 'force_custom_plan'), ('client_min_messages', 'warning'),
+	('plan_cache_mode', 'force_custom_plan'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off'), ('client_min_messages', 'warning'),
 	('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end)
 ) s(name, value)`
 

@@ -303,7 +303,7 @@ func TestSQLIsAsReviewed(t *testing.T) {
 			}
 			const stage = "pg_temp.syncline_stage_1"
 			got := strings.Join(e.statements, ";\n") + ";\n\n" + p.createStage(stage) + ";\n\n" + p.copyStage(stage) + ";\n\n" +
-				p.copyTarget() + ";\n\n" + p.insertStaged(stage, true) + ";\n"
+				p.copyTarget() + ";\n\n" + p.insertStaged(stage, opUpsert, opPresent) + ";\n"
 			rows := []sink.Row{{Action: sink.Append}, {Action: sink.Remove}}
 			if len(table.Key) > 0 {
 				partial := make([]bool, len(table.Columns))

@@ -83,7 +83,7 @@ func (w *sinkWriter) add(ctx context.Context, rows []sink.Row) error {
 	if err := w.copy(ctx, w.plan.copyStage(stage), rows, ops); err != nil {
 		return err
 	}
-	if _, err := w.merge(ctx, w.plan.insertStaged(stage, false)); err != nil {
+	if _, err := w.merge(ctx, w.plan.insertStaged(stage)); err != nil {
 		return w.rowsError(rows, err)
 	}
 	return nil
@@ -95,6 +95,11 @@ func (w *sinkWriter) keyed(ctx context.Context, rows []sink.Row) error {
 		return w.oneByOne(ctx, rows, nil)
 	}
 	c := w.classify(rows)
+	if c.absent == len(rows) && w.plan.new.worthATry() {
+		if done, err := w.addNew(ctx, rows); done || err != nil {
+			return err
+		}
+	}
 	if c.alone < len(rows) {
 		if err := w.bulk(ctx, rows, c); err != nil {
 			return err
@@ -109,7 +114,9 @@ func (w *sinkWriter) keyed(ctx context.Context, rows []sink.Row) error {
 // sinkClasses says what is to be done with each row of a batch.
 type sinkClasses struct {
 	ops      []int16
-	upserts  int
+	upserts  int // of these some are absent: they should be new
+	absent   int
+	present  int
 	deletes  int
 	alone    int
 	partials []sinkPartial
@@ -133,9 +140,15 @@ func (w *sinkWriter) classify(rows []sink.Row) *sinkClasses {
 			c.deletes++
 		case r.Partial:
 			c.ops[i] = c.partial(r)
+		case r.Known == sink.Present:
+			c.ops[i] = opPresent
+			c.present++
 		default:
 			c.ops[i] = opUpsert
 			c.upserts++
+			if r.Known == sink.Absent {
+				c.absent++
+			}
 		}
 		if c.ops[i] == opAlone {
 			c.alone++
@@ -207,11 +220,34 @@ func (w *sinkWriter) bulk(ctx context.Context, rows []sink.Row, c *sinkClasses) 
 			return w.missing(ctx, stage, op)
 		}
 	}
-	if c.upserts > 0 {
-		mixed := c.deletes > 0 || len(c.partials) > 0
-		if _, err := w.merge(ctx, w.plan.insertStaged(stage, mixed)); err != nil {
+	return w.upsert(ctx, stage, rows, c)
+}
+
+// upsert merges the staged rows that replace whole ones. Those that should be there are updated, which costs less than to
+// find out by a conflict; if one of them is not, all go the way of the others.
+func (w *sinkWriter) upsert(ctx context.Context, stage string, rows []sink.Row, c *sinkClasses) error {
+	var ops []int
+	if c.present > 0 {
+		tag, err := w.merge(ctx, w.plan.updateStaged(stage, opPresent, nil))
+		if err != nil {
 			return w.rowsError(rows, err)
 		}
+		if tag.RowsAffected() != int64(c.present) {
+			ops = append(ops, opPresent)
+		}
+	}
+	if c.upserts > 0 {
+		ops = append(ops, opUpsert)
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	if c.upserts == len(rows) {
+		ops = nil // the staging table holds nothing else
+	}
+	_, err := w.merge(ctx, w.plan.insertStaged(stage, ops...))
+	if err != nil {
+		return w.rowsError(rows, err)
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type sinkPlan struct {
 	key       []int
 	truncates bool
 	direct    bool // every column's bytes fit the target's own type
+	// new is the way for rows that should be new.
+	new newRows
 	// stamp is what stampSQL gave when the plan was made.
 	stamp string
 	// rowStatements by what each column is (value, unchanged, raw); see statement.
@@ -82,6 +84,7 @@ func newSinkPlan(t *sink.Table, have *targetTable, record *tableRecord) (*sinkPl
 		table: t, name: warehouse.QuoteTable(t.Schema, t.Name), key: t.Key, truncates: have.truncates, direct: true,
 		rowStatements: map[string]*rowStatement{},
 	}
+	var key []string
 	for i := range t.Columns {
 		name := targetName(record, t, i)
 		column := have.column(name)
@@ -95,7 +98,11 @@ func newSinkPlan(t *sink.Table, have *targetTable, record *tableRecord) (*sinkPl
 		c.name = warehouse.QuoteName(name)
 		p.columns = append(p.columns, c)
 		p.direct = p.direct && c.direct
+		if p.isKey(i) {
+			key = append(key, name)
+		}
 	}
+	p.new.possible = p.direct && have.keyIndex(key) != nil
 	return p, nil
 }
 
@@ -174,7 +181,8 @@ func (p *sinkPlan) isKey(i int) bool { return slices.Contains(p.key, i) }
 const (
 	opUpsert  = 0
 	opDelete  = 1
-	opPartial = 2
+	opPresent = 2 // an upsert of a row that should be there
+	opPartial = 3
 	opAlone   = -1 // not staged: the row has its own statement
 )
 
@@ -197,16 +205,24 @@ func (p *sinkPlan) copyTarget() string {
 	return "copy " + p.name + " (" + p.names() + ") from stdin (format binary)"
 }
 
-// insertStaged adds the staged rows; with a key it replaces those that are there. mixed says that the staging table
-// holds other operations too.
-func (p *sinkPlan) insertStaged(stage string, mixed bool) string {
+// insertStaged adds the staged rows with one of the operations, all rows where none is named; with a key it replaces those
+// that are there.
+func (p *sinkPlan) insertStaged(stage string, ops ...int) string {
 	expressions := make([]string, len(p.columns))
 	for i := range p.columns {
 		expressions[i] = p.staged(i)
 	}
 	sql := "insert into " + p.name + " as t (" + p.names() + ")\nselect " + strings.Join(expressions, ", ") + "\nfrom " + stage + " s"
-	if mixed {
-		sql += "\nwhere s.op = " + strconv.Itoa(opUpsert)
+	for i, op := range ops {
+		if i == 0 {
+			sql += "\nwhere s.op in ("
+		} else {
+			sql += ", "
+		}
+		sql += strconv.Itoa(op)
+	}
+	if len(ops) > 0 {
+		sql += ")"
 	}
 	return sql + p.onConflict()
 }
@@ -241,12 +257,12 @@ func (p *sinkPlan) deleteStaged(stage string) string {
 	return "delete from " + p.name + " t\nusing " + stage + " s\nwhere s.op = " + strconv.Itoa(opDelete) + " and " + p.matchStaged()
 }
 
-// updateStaged is the partial update of the staged rows with this op: the columns of which unchanged is true keep the
-// target's values. It must change as many rows as were staged.
+// updateStaged is the update of the staged rows with this op: the columns of which unchanged is true keep the target's
+// values; nil is for none. A partial update must change as many rows as were staged.
 func (p *sinkPlan) updateStaged(stage string, op int16, unchanged []bool) string {
 	var sets []string
 	for i := range p.columns {
-		if !p.isKey(i) && !unchanged[i] {
+		if !p.isKey(i) && (unchanged == nil || !unchanged[i]) {
 			sets = append(sets, p.columns[i].name+" = "+p.staged(i))
 		}
 	}

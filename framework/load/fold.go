@@ -144,17 +144,31 @@ func (t *tableFold) upsert(f *folder, e *event) error {
 		if row.Partial && t.Truncate {
 			return t.missing(e)
 		}
+		row.Known = presence(e.op)
 		t.Rows[at] = row
 		return nil
 	}
+	known := t.Rows[at].Known // of a delete it is unknown
 	if row.Partial {
 		if t.Rows[at].Action == sink.Delete {
 			return t.missing(e)
 		}
 		row = f.merge(t.Rows[at], row)
 	}
+	row.Known = known
 	t.Rows[at] = row
 	return nil
+}
+
+// presence is what the first change of a key in a batch says of the target.
+func presence(op schemas.Op) sink.Presence {
+	switch op {
+	case schemas.Read, schemas.Create:
+		return sink.Absent
+	case schemas.Update:
+		return sink.Present
+	}
+	return sink.Unknown
 }
 
 // missing is for a change whose unchanged values are gone with the row that held them.

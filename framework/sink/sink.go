@@ -111,6 +111,9 @@ type Row struct {
 	Partial bool
 	// Raw says that some Values are KindUnrepresentable: only the source's text is known.
 	Raw bool
+	// Known says what an Upsert should meet in the target, for a cheaper way to write it. It is the source's word and may be
+	// wrong, after a repeat or where somebody else changed the target: the rows must come out the same all the same.
+	Known Presence
 	// Values by the table's columns. For a Delete only the key's are set; for a Remove all are.
 	Values  []schemas.Value
 	Version schemas.Version
@@ -125,6 +128,16 @@ const (
 	Delete               // remove the row with this key, if it is there
 	Append               // add a row; tables without key only
 	Remove               // remove exactly one row equal to this one; tables without key only; none there: refuse
+)
+
+// Presence is what is known of a key in the target before a row is applied.
+type Presence uint8
+
+// The presences.
+const (
+	Unknown Presence = iota
+	Absent           // the source made the row: there should be none with this key
+	Present          // the source changed the row: there should be one
 )
 
 // Table is one table of the target at one version. It is immutable.

@@ -18,7 +18,7 @@ copy "target"."log" ("n", "j", "p") from stdin (format binary);
 insert into "target"."log" as t ("n", "j", "p")
 select s.c1, s.c2, s.c3::point
 from pg_temp.syncline_stage_1 s
-where s.op = 0;
+where s.op in (0, 2);
 
 insert into "target"."log" ("n", "j", "p") values ($1, $2, $3);
 

@@ -21,7 +21,7 @@ copy "target"."orders" ("id", "total", "note", "doc") from stdin (format binary)
 insert into "target"."orders" as t ("id", "total", "note", "doc")
 select s.c1, s.c2, s.c3, s.c4
 from pg_temp.syncline_stage_1 s
-where s.op = 0
+where s.op in (0, 2)
 on conflict ("id") do update set "total" = excluded."total", "note" = excluded."note", "doc" = excluded."doc";
 
 delete from "target"."orders" t
@@ -31,11 +31,11 @@ where s.op = 1 and t."id" = s.c1;
 update "target"."orders" t
 set "total" = s.c2, "doc" = s.c4
 from pg_temp.syncline_stage_1 s
-where s.op = 2 and t."id" = s.c1;
+where s.op = 3 and t."id" = s.c1;
 
 select concat_ws(', ', s.c1::text)
 from pg_temp.syncline_stage_1 s
-where s.op = 2 and not exists (select from "target"."orders" t where t."id" = s.c1)
+where s.op = 3 and not exists (select from "target"."orders" t where t."id" = s.c1)
 limit 1;
 
 insert into "target"."orders" ("id", "total", "note", "doc") values ($1, $2, $3, $4)
