@@ -29,6 +29,7 @@ type committer struct {
 	stats   *stats
 
 	pace     pace
+	complete completion
 	ended    time.Time     // when the last transaction ended
 	ending   time.Duration // how long its EndTransaction took
 	written  source.Position
@@ -117,10 +118,13 @@ func (c *committer) transaction(ctx context.Context) error {
 	return c.commit(ctx)
 }
 
-// rest keeps the gap between transactions.
+// rest waits until the brokers are through with the last transaction, for the gap where they do not say.
 func (c *committer) rest(ctx context.Context) error {
 	if c.opts.AtLeastOnce {
 		return nil
+	}
+	if known, err := c.complete.wait(ctx, c.ended); known || err != nil {
+		return err
 	}
 	until := c.ended.Add(c.pace.gap)
 	for d := time.Until(until); d > 0; d = time.Until(until) {

@@ -11,8 +11,8 @@ const (
 	// ageLowest is that time when the lowest latency is asked for and changes keep coming.
 	ageLowest = 3 * time.Millisecond
 
-	// gapMin is the pause between EndTransaction and the first produce of the next transaction, until a longer one is
-	// found to be needed. EndTransaction returns before the broker has written the commit's markers; a produce request
+	// gapMin is the pause between EndTransaction and the first produce of the next transaction where the brokers do not say
+	// when they are through (completion.go), until a longer one is found to be needed. EndTransaction returns before the broker has written the commit's markers; a produce request
 	// that comes earlier is parked for add.partitions.to.txn.retry.backoff.ms, 20 ms by default, and every change of that
 	// transaction is that late. With 2 ms it happens to one transaction in 500, with 3 ms to one in 1,000 or fewer.
 	// The pause makes every change late: one of more than half of what parking costs would be the greater evil.

@@ -176,7 +176,7 @@ func (t *tenure) committer(q *queue, from source.Position) *committer {
 	return &committer{
 		opts: t.opts, kafka: t.kafka, q: q, stats: t.stats,
 		confirm: t.source.Confirm,
-		pace:    newPace(t.opts.LowestLatency),
+		pace:    newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka, t.opts.transactionalID()),
 		written: from,
 		ended:   time.Now(), // the mark's transaction has just ended
 	}
