@@ -133,11 +133,7 @@ func nameList(tables []relationName) string {
 
 // existingTables says which of the tables in the state are still there.
 func existingTables(ctx context.Context, conn *pgx.Conn, s *state) (map[uint32]bool, error) {
-	oids := make([]uint32, len(s.Tables))
-	for i, t := range s.Tables {
-		oids[i] = t.OID
-	}
-	rows, err := conn.Query(ctx, "select oid from pg_class where oid = any($1::oid[])", oids)
+	rows, err := conn.Query(ctx, "select oid from pg_class where oid = any($1::oid[])", s.oids())
 	if err != nil {
 		return nil, fmt.Errorf("look for the position's tables: %w", err)
 	}
