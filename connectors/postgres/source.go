@@ -40,6 +40,8 @@ type pgSource struct {
 	answerTimeout time.Duration
 	// publicationInterval is how often the publication is looked at while the source runs.
 	publicationInterval time.Duration
+	// rememberedKeys bounds what is kept of a transaction that writes to tables with deferrable keys.
+	rememberedKeys int
 
 	state  *state
 	tables map[uint32]bool // OIDs whose changes count, pending ones included
@@ -72,7 +74,7 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	}
 	s := &pgSource{
 		cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout,
-		publicationInterval: publicationInterval,
+		publicationInterval: publicationInterval, rememberedKeys: rememberedKeys,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
