@@ -40,6 +40,8 @@ type relationInfo struct {
 	attributes []attribute
 	// key holds the attnums of the key, in its own order: the replica identity's; with identity full the primary key's.
 	key []int16
+	// deferrable says that the key is checked at the end of a statement or transaction only.
+	deferrable bool
 }
 
 func (r *relationInfo) String() string { return r.schema + "." + r.name }
@@ -65,7 +67,9 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 			when 'd' then i.indisprimary and i.indimmediate
 			when 'f' then i.indisprimary
 			when 'i' then i.indisreplident
-			else false end), '{}')
+			else false end), '{}'),
+	c.relreplident = 'f' and exists (
+		select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indisprimary and not i.indimmediate)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.oid = $1`
 
@@ -83,7 +87,7 @@ func (c *catalog) relation(ctx context.Context, oid uint32) (*relationInfo, erro
 	r := &relationInfo{}
 	var kind, identity string
 	err := c.conn.QueryRow(ctx, relationQuery, oid).
-		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key)
+		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key, &r.deferrable)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -90,16 +90,6 @@ func checkTables(ctx context.Context, conn *pgx.Conn, chosen []relationName, log
 		log.Warn("the table has no replica identity: PostgreSQL refuses its updates and deletes once it is published",
 			zap.Stringer("table", t), zap.String("way out", "add a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL"))
 	}
-	deferrable, err := queryNames(ctx, conn, `select c.oid, n.nspname, c.relname from pg_class c
-		join pg_namespace n on n.oid = c.relnamespace join pg_index i on i.indrelid = c.oid
-		where c.oid = any($1::oid[]) and c.relreplident = 'f' and i.indisprimary and not i.indimmediate order by 2, 3`, oids)
-	if err != nil {
-		return fmt.Errorf("check the primary keys: %w", err)
-	}
-	for _, t := range deferrable {
-		log.Warn("the primary key is deferrable: if one transaction gives a key to a second row before the first one leaves it, "+
-			"the first one's delete comes last", zap.Stringer("table", t), zap.String("way out", "make the primary key NOT DEFERRABLE"))
-	}
 	return nil
 }
 
@@ -133,11 +123,7 @@ func nameList(tables []relationName) string {
 
 // existingTables says which of the tables in the state are still there.
 func existingTables(ctx context.Context, conn *pgx.Conn, s *state) (map[uint32]bool, error) {
-	oids := make([]uint32, len(s.Tables))
-	for i, t := range s.Tables {
-		oids[i] = t.OID
-	}
-	rows, err := conn.Query(ctx, "select oid from pg_class where oid = any($1::oid[])", oids)
+	rows, err := conn.Query(ctx, "select oid from pg_class where oid = any($1::oid[])", s.oids())
 	if err != nil {
 		return nil, fmt.Errorf("look for the position's tables: %w", err)
 	}

@@ -116,11 +116,12 @@ type progress struct {
 }
 
 // monitor watches over the lease's session, tells the progress, and makes the log move on while nothing of ours is
-// written to it. It returns an error when the session, and with it the lease, is lost.
+// written to it. It returns an error when the session, and with it the lease, is lost, or the publication was altered.
 func (s *pgSource) monitor(ctx context.Context) error {
 	ticker := time.NewTicker(monitorInterval)
 	defer ticker.Stop()
 	var beat heartbeat
+	looked := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -131,8 +132,15 @@ func (s *pgSource) monitor(ctx context.Context) error {
 		if err == nil && beat.due(s, end) {
 			err = s.emitHeartbeat(ctx)
 		}
+		if err == nil && time.Since(looked) >= s.publicationInterval {
+			looked = time.Now()
+			err = s.checkPublication(ctx)
+		}
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errAltered) || failure.IsFinal(err) {
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("the session that holds the lease is lost: %w", err)

@@ -28,6 +28,7 @@ func publicationGone(name string, err error) error {
 // publication is what the catalog says of a publication.
 type publication struct {
 	name      string
+	id        publicationIdentity
 	allTables bool
 	viaRoot   bool
 	// insert, update, delete and truncate say which operations it publishes.
@@ -62,9 +63,9 @@ func queryNames(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([
 // readPublication returns nil when there is none of this name.
 func readPublication(ctx context.Context, conn *pgx.Conn, name string) (*publication, error) {
 	p := &publication{name: name}
-	err := conn.QueryRow(ctx, `select puballtables, pubviaroot, pubinsert, pubupdate, pubdelete, pubtruncate
+	err := conn.QueryRow(ctx, `select oid, xmin, puballtables, pubviaroot, pubinsert, pubupdate, pubdelete, pubtruncate
 		from pg_publication where pubname = $1`, name).
-		Scan(&p.allTables, &p.viaRoot, &p.insert, &p.update, &p.delete, &p.truncate)
+		Scan(&p.id.OID, &p.id.Altered, &p.allTables, &p.viaRoot, &p.insert, &p.update, &p.delete, &p.truncate)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -141,13 +142,32 @@ func (p *publication) fit(ctx context.Context, conn *pgx.Conn, tables []relation
 			return publicationRefused(fmt.Errorf("add tables to publication %s: %w", p.name, err), sql)
 		}
 	}
-	if surplus := difference(p.named, tables); len(surplus) > 0 {
+	above, err := tablesAbove(ctx, conn, tables)
+	if err != nil {
+		return err
+	}
+	if surplus := difference(p.named, append(above, tables...)); len(surplus) > 0 {
 		sql := fmt.Sprintf("alter publication %s drop table %s", quoteName(p.name), tableList(surplus))
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			log.Warn("the publication holds tables that are not chosen", zap.String("publication", p.name), zap.Error(err))
 		}
 	}
 	return nil
+}
+
+// tablesAbove returns the partitioned tables that the tables are partitions of: who publishes them publishes these.
+func tablesAbove(ctx context.Context, conn *pgx.Conn, tables []relationName) ([]relationName, error) {
+	oids := make([]uint32, len(tables))
+	for i, t := range tables {
+		oids[i] = t.oid
+	}
+	above, err := queryNames(ctx, conn, `select distinct c.oid, n.nspname, c.relname from unnest($1::oid[]) t(oid)
+		cross join pg_partition_ancestors(t.oid) a(oid) join pg_class c on c.oid = a.oid and c.relkind = 'p'
+		join pg_namespace n on n.oid = c.relnamespace`, oids)
+	if err != nil {
+		return nil, fmt.Errorf("look for the tables that have the chosen ones as partitions: %w", err)
+	}
+	return above, nil
 }
 
 func publicationRefused(err error, sql string) error {

@@ -19,6 +19,11 @@ type relation struct {
 	layout *layout
 	// nullable columns that the catalog of today calls NOT NULL, but that have held a null at this moment of the log.
 	nullable map[string]bool
+	// described says that written and from are set: written is nil unless the key is deferrable, and from is the table
+	// behind FROM.
+	described bool
+	written   *writtenKeys
+	from      string
 
 	before, after []schemas.Value
 }
@@ -43,29 +48,43 @@ func (r *reading) relation(ctx context.Context, oid uint32) (*relation, error) {
 	return rel, r.compile(ctx, rel)
 }
 
-// compile makes the table's layout, under the version that its shape has or a new one.
-func (r *reading) compile(ctx context.Context, rel *relation) error {
+// describe finds out what the relation message means, without a version.
+func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *layout, error) {
 	m := &rel.message
 	// What the transaction itself did to the table must be in the catalog before the catalog is asked.
 	if err := r.untilVisible(ctx, r.stream.origin.TxID); err != nil {
-		return fmt.Errorf("look up table %s.%s: %w", m.schema, m.name, err)
+		return nil, nil, fmt.Errorf("look up table %s.%s: %w", m.schema, m.name, err)
 	}
 	info, err := r.catalog.relation(ctx, m.oid)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if info == nil {
 		info = &relationInfo{oid: m.oid}
 	}
 	sent, err := r.mergeAttributes(ctx, rel, info)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	merged := &relationInfo{
-		oid: m.oid, schema: m.schema, name: m.name, identity: m.identity, attributes: sent,
+		oid: m.oid, schema: m.schema, name: m.name, kind: info.kind, identity: m.identity, attributes: sent,
 		key: keyOf(m, sent, info.key),
 	}
 	lay, err := r.catalog.layout(ctx, merged, sent)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.identity == 'f' && info.deferrable && len(lay.key) > 0 {
+		rel.written = r.stream.collisions.of(m, lay, info.kind == 'p')
+	}
+	rel.described, rel.from = true, merged.from()
+	return sent, lay, nil
+}
+
+// compile makes the table's layout, under the version that its shape has or a new one.
+func (r *reading) compile(ctx context.Context, rel *relation) error {
+	m := &rel.message
+	sent, lay, err := r.describe(ctx, rel)
 	if err != nil {
 		return err
 	}

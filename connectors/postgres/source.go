@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +38,10 @@ type pgSource struct {
 	session *pgx.Conn
 	// answerTimeout bounds one try for the lease.
 	answerTimeout time.Duration
+	// publicationInterval is how often the publication is looked at while the source runs.
+	publicationInterval time.Duration
+	// rememberedKeys bounds what is kept of a transaction that writes to tables with deferrable keys.
+	rememberedKeys int
 
 	state  *state
 	tables map[uint32]bool // OIDs whose changes count, pending ones included
@@ -45,6 +50,8 @@ type pgSource struct {
 	confirmed source.Position
 	stream    *replication  // set while there is one, for Confirm
 	news      chan struct{} // has a token after every Confirm
+
+	watched atomic.Pointer[watched] // set once the publication is as the stream needs it
 
 	progress progress
 }
@@ -65,7 +72,10 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	if err != nil {
 		return nil, err
 	}
-	s := &pgSource{cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout}
+	s := &pgSource{
+		cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout,
+		publicationInterval: publicationInterval, rememberedKeys: rememberedKeys,
+	}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}

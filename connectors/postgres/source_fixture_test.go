@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +222,15 @@ func (d *database) scalar(sql string, args ...any) (text string) {
 	return text
 }
 
+// major is the server's major version.
+func (d *database) major() int {
+	n, err := strconv.Atoi(d.scalar("select current_setting('server_version_num')"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return n / 10000
+}
+
 func (d *database) config() SourceConfig {
 	c := sourceDefaults()
 	c.URL = config.URL(d.url)
@@ -248,6 +258,12 @@ func (d *database) start(cfg SourceConfig, from source.Position, out *recorder) 
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	return d.run(src, from, out)
+}
+
+// run starts a source that was opened.
+func (d *database) run(src *pgSource, from source.Position, out *recorder) *running {
+	d.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{t: d.t, src: src, out: out, cancel: cancel, done: make(chan error, 1)}
 	d.t.Cleanup(func() { _ = r.stop() })

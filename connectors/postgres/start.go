@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -127,6 +126,9 @@ func (r *reading) create(ctx context.Context, chosen []relationName) error {
 		})
 	}
 	s.state.Creating = false
+	if err := r.remember(ctx, nil, nil); err != nil {
+		return err
+	}
 	r.watch()
 	if existing != nil {
 		if err := existing.check(r.catalog.database); err != nil {
@@ -177,9 +179,10 @@ func (r *reading) resume(ctx context.Context, from source.Position, log serverLo
 			return failure.As(failure.Config, fmt.Errorf("postgres.publication: it was %s when the transaction began that the position is in",
 				s.state.Publication), "set it back until that transaction is through")
 		}
-		s.state.Publication, s.state.Settings = s.cfg.Publication, s.settings()
+		s.state.Settings = s.settings()
 	}
-	if err := r.keepPublication(ctx, from, chosen); err != nil {
+	compared, entries, err := r.keepPublication(ctx, from, chosen)
+	if err != nil {
 		return err
 	}
 	exists, err := existingTables(ctx, r.catalog.conn, s.state)
@@ -187,6 +190,9 @@ func (r *reading) resume(ctx context.Context, from source.Position, log serverLo
 		return err
 	}
 	s.state.choose(chosen, func(oid uint32) bool { return exists[oid] }, at, log.end)
+	if err := r.remember(ctx, compared, entries); err != nil {
+		return err
+	}
 	r.watch()
 	r.pos = from.Version
 	return r.prepareCut(ctx)
@@ -228,51 +234,31 @@ func (r *reading) preparePublication(ctx context.Context, existing *slot, chosen
 	return p.fit(ctx, conn, chosen, s.log)
 }
 
-// keepPublication brings the publication of a position in line with the chosen tables.
-func (r *reading) keepPublication(ctx context.Context, from source.Position, chosen []relationName) error {
+// keepPublication brings the publication of a position in line with the chosen tables. It returns the publication as it
+// was found, and by what it published the tables then.
+func (r *reading) keepPublication(ctx context.Context, from source.Position, chosen []relationName) (*publication, via, error) {
 	s, conn := r.source, r.catalog.conn
 	p, err := readPublication(ctx, conn, s.cfg.Publication)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if p == nil {
-		return publicationGone(s.cfg.Publication, nil)
+		return nil, nil, publicationGone(s.cfg.Publication, nil)
 	}
 	if err := p.check(chosen, s.cfg.PartitionRoot, s.log); err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := r.missed(ctx, from, p.lacking(chosen)); err != nil {
-		return err
+	if err := s.state.checkIdentity(p); err != nil {
+		return nil, nil, err
 	}
-	return p.fit(ctx, conn, chosen, s.log)
-}
-
-// missed has those of the tables read again whose changes were streamed once: somebody has taken them out of the
-// publication, and what changed since then is in no stream. Only afterwards may they be put back: a publication that
-// covers them looks as if nothing had happened.
-func (r *reading) missed(ctx context.Context, from source.Position, lacking []relationName) error {
-	s := r.source
-	missed := slices.DeleteFunc(slices.Clone(lacking), func(c relationName) bool {
-		t := s.state.table(c.oid)
-		return t == nil || !t.Done
-	})
-	if len(missed) == 0 {
-		return nil
+	entries, err := p.readVia(ctx, conn, s.state.oids())
+	if err != nil {
+		return nil, nil, err
 	}
-	if s.cfg.Start == startStream {
-		return failure.As(failure.Gap,
-			fmt.Errorf("publication %s does not publish %s any more: what changed since it was taken out is not in the stream",
-				s.cfg.Publication, nameList(missed)),
-			"with postgres.start: snapshot it is put back and read again")
+	if err := r.missed(ctx, from, s.state.interrupted(chosen, p, entries)); err != nil {
+		return nil, nil, err
 	}
-	for _, c := range missed {
-		s.log.Warn("the table was taken out of the publication, so changes are missing; it is put back and read again",
-			zap.Stringer("table", c), zap.String("publication", s.cfg.Publication))
-		t := s.state.table(c.oid)
-		t.Done, t.Again = false, true
-	}
-	r.pos = from.Version
-	return r.awaitState(ctx)
+	return p, entries, p.fit(ctx, conn, chosen, s.log)
 }
 
 // prepareCut takes the snapshot for tables that are still to be read; they are read when the stream has come there.

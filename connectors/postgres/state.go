@@ -26,6 +26,8 @@ type state struct {
 	Database    string `json:"database"`
 	Slot        string `json:"slot"`
 	Publication string `json:"publication"`
+	// Published identifies the publication as it was when it was last looked at, nil in a position of an older program.
+	Published *publicationIdentity `json:"published,omitempty"`
 	// Settings is a hash of what else changes the content of a transaction as the server sends it.
 	Settings string `json:"settings"`
 	// Creating, written before the slot is created, says that a slot without a position is ours.
@@ -50,6 +52,8 @@ type tableState struct {
 	Again bool `json:"again,omitempty"`
 	// Gone is the end of the log when the table was first missed; its changes before that still count.
 	Gone lsn `json:"gone,omitzero"`
+	// Via are the entries by which the publication publishes the table.
+	Via []string `json:"via,omitempty"`
 	// Version and Shape are those of the table's last version, so that a restart gives an unchanged table the same.
 	Version uint64 `json:"version,omitempty"`
 	Shape   string `json:"shape,omitempty"`
@@ -84,6 +88,25 @@ func (s *state) table(oid uint32) *tableState {
 		}
 	}
 	return nil
+}
+
+func (s *state) oids() []uint32 {
+	oids := make([]uint32, len(s.Tables))
+	for i, t := range s.Tables {
+		oids[i] = t.OID
+	}
+	return oids
+}
+
+// vias returns the entries of the tables that have some.
+func (s *state) vias() map[uint32][]string {
+	entries := map[uint32][]string{}
+	for _, t := range s.Tables {
+		if len(t.Via) > 0 && t.Gone == 0 {
+			entries[t.OID] = t.Via
+		}
+	}
+	return entries
 }
 
 // pending returns the tables whose rows are still to be read.

@@ -20,6 +20,8 @@ type stream struct {
 	typeNames map[uint32]string
 	// last holds the columns of the last version of each table that was compiled here.
 	last map[uint32][]attribute
+	// collisions holds what the open transaction has written under keys that are deferrable.
+	collisions collisions
 
 	// from is the position that was resumed: changes up to it are passed over.
 	from schemas.Version
@@ -30,6 +32,8 @@ type stream struct {
 	commit lsn
 	index  uint64
 	origin schemas.Origin
+	// visible is the commit of the last transaction that other sessions are known to see.
+	visible lsn
 
 	lastCommit uint64
 	lastUrgent time.Time
@@ -52,6 +56,7 @@ func (r *reading) follow(ctx context.Context) error {
 	s.setStream(conn)
 	s.progress.read.Store(uint64(at))
 	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos}
+	r.stream.collisions = collisions{tables: map[uint32]*writtenKeys{}, most: s.rememberedKeys}
 	if r.pos.Low == 0 {
 		r.stream.lastCommit = r.pos.High
 	}
@@ -121,6 +126,7 @@ func (r *reading) beginTransaction(ctx context.Context, w *wire) error {
 	}
 	st := &r.stream
 	st.open, st.commit, st.index = true, b.commit, 0
+	st.collisions.reset()
 	st.origin = schemas.Origin{Time: b.micros, TxID: b.xid, LastCommit: st.lastCommit}
 	return nil
 }
@@ -195,7 +201,7 @@ func (r *reading) row(ctx context.Context, kind byte, at lsn, w *wire) error {
 	}
 	v, fresh := r.next(n)
 	if !fresh {
-		return nil
+		return r.passOver(ctx, kind, w)
 	}
 	if err := st.msg.parse(kind, w); err != nil {
 		return err
@@ -216,9 +222,36 @@ func (r *reading) row(ctx context.Context, kind byte, at lsn, w *wire) error {
 	}
 }
 
+// passOver takes note of a row that was emitted before this run, where what follows may depend on it.
+func (r *reading) passOver(ctx context.Context, kind byte, w *wire) error {
+	st := &r.stream
+	ahead := *w
+	oid := ahead.uint32()
+	rel := st.relations[oid]
+	if rel == nil || rel.message.identity != 'f' || !r.source.tables[oid] || !r.source.state.table(oid).Done {
+		return nil
+	}
+	if !rel.described {
+		if _, _, err := r.describe(ctx, rel); err != nil {
+			return err
+		}
+	}
+	if rel.written == nil {
+		return nil
+	}
+	if err := st.msg.parse(kind, w); err != nil {
+		return err
+	}
+	rel.written.note(kind, &st.msg)
+	return nil
+}
+
 func (r *reading) insert(ctx context.Context, rel *relation, v schemas.Version) error {
 	if err := r.decode(ctx, rel, r.stream.msg.new, rel.after); err != nil {
 		return err
+	}
+	if rel.written != nil {
+		rel.written.create(r.stream.msg.new, nil)
 	}
 	return r.emit(schemas.Change{Table: rel.layout.table, Op: schemas.Create, After: rel.after, Version: v})
 }
@@ -228,9 +261,31 @@ func (r *reading) delete(ctx context.Context, rel *relation, v schemas.Version) 
 	if err != nil {
 		return err
 	}
-	return r.emit(schemas.Change{
+	return r.remove(ctx, rel, schemas.Change{
 		Table: rel.layout.table, Op: schemas.Delete, Before: before, BeforeKeyOnly: keyOnly, Version: v,
 	})
+}
+
+// remove emits a delete, unless another row has the key.
+func (r *reading) remove(ctx context.Context, rel *relation, c schemas.Change) error {
+	fresh := c.Version.Compare(r.stream.from) > 0
+	if rel.written != nil {
+		v := rel.written.remove(r.stream.msg.old)
+		if !fresh {
+			return nil
+		}
+		now, send, err := r.standing(ctx, rel, v)
+		if err != nil || !send {
+			return err
+		}
+		if now != nil {
+			c.Op, c.After, c.OtherKey = schemas.Update, now, nil
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	return r.emit(c)
 }
 
 func (r *reading) update(ctx context.Context, rel *relation, v schemas.Version) error {
@@ -243,22 +298,32 @@ func (r *reading) update(ctx context.Context, rel *relation, v schemas.Version) 
 	}
 	fillUnchanged(rel, before, keyOnly)
 	if before == nil || !rel.keyChanged() {
+		after := rel.after
+		if rel.written != nil {
+			now, send, err := r.standing(ctx, rel, rel.written.replace(r.stream.msg.old, r.stream.msg.new))
+			if err != nil || !send {
+				return err
+			}
+			if now != nil {
+				after = now
+			}
+		}
 		return r.emit(schemas.Change{
-			Table: rel.layout.table, Op: schemas.Update, Before: before, BeforeKeyOnly: keyOnly, After: rel.after, Version: v,
+			Table: rel.layout.table, Op: schemas.Update, Before: before, BeforeKeyOnly: keyOnly, After: after, Version: v,
 		})
 	}
 	if err := r.complete(ctx, rel); err != nil {
 		return err
 	}
-	removal := schemas.Version{High: v.High, Low: v.Low - 1}
-	if removal.Compare(r.stream.from) > 0 {
-		err := r.emit(schemas.Change{
-			Table: rel.layout.table, Op: schemas.Delete, Before: before, BeforeKeyOnly: keyOnly, OtherKey: rel.after,
-			Version: removal,
-		})
-		if err != nil {
-			return err
-		}
+	err = r.remove(ctx, rel, schemas.Change{
+		Table: rel.layout.table, Op: schemas.Delete, Before: before, BeforeKeyOnly: keyOnly, OtherKey: rel.after,
+		Version: schemas.Version{High: v.High, Low: v.Low - 1},
+	})
+	if err != nil {
+		return err
+	}
+	if rel.written != nil {
+		rel.written.create(r.stream.msg.new, r.stream.msg.old)
 	}
 	return r.emit(schemas.Change{
 		Table: rel.layout.table, Op: schemas.Create, After: rel.after, OtherKey: before, Version: v,
@@ -274,6 +339,9 @@ func (r *reading) truncate(ctx context.Context, at lsn, w *wire) error {
 	r.stream.origin.LSN = uint64(at)
 	for _, oid := range oids {
 		v, fresh := r.next(1)
+		if w := r.stream.collisions.tables[oid]; w != nil {
+			w.clear()
+		}
 		if !fresh {
 			continue
 		}
@@ -328,14 +396,21 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 // replication, long before). A read in that moment finds no row for the new key, or an older row that had the key. A
 // session holds the lock on its transaction's id until it has said so.
 func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
+	if r.stream.visible == r.stream.commit && r.stream.commit != 0 {
+		return nil
+	}
 	backoff := failure.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond}
 	for {
 		var held bool
 		err := r.catalog.conn.QueryRow(ctx,
 			"select exists (select from pg_locks where locktype = 'transactionid' and transactionid::text = $1 and granted)",
 			strconv.FormatUint(uint64(xid), 10)).Scan(&held)
-		if err != nil || !held {
+		if err != nil {
 			return err
+		}
+		if !held {
+			r.stream.visible = r.stream.commit
+			return nil
 		}
 		if err := failure.Sleep(ctx, backoff.Next(nil)); err != nil {
 			return err

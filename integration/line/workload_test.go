@@ -23,13 +23,16 @@ CREATE TABLE whole (id int PRIMARY KEY, a text, b double precision);
 ALTER TABLE whole REPLICA IDENTITY FULL;
 CREATE TABLE keyless (n int, s text);
 ALTER TABLE keyless REPLICA IDENTITY FULL;
+CREATE TABLE place (id int PRIMARY KEY DEFERRABLE INITIALLY IMMEDIATE, who text);
+ALTER TABLE place REPLICA IDENTITY FULL;
 INSERT INTO account SELECT i, 'owner ' || i, i * 1.25, 'ok', ARRAY['a', NULL, 'b"c'], now(), (SELECT string_agg(md5(i || '-' || j), '') FROM generate_series(1, 100) j) FROM generate_series(1, 3000) i;
 INSERT INTO entry SELECT i, 1, i / 3.0, jsonb_build_object('i', i) FROM generate_series(1, 3000) i;
 INSERT INTO whole SELECT i, 'w' || i, i / 7.0::float8 FROM generate_series(1, 500) i;
+INSERT INTO place SELECT i, 'p' || i FROM generate_series(1, 100) i;
 INSERT INTO keyless SELECT i % 100, 's' || i % 10 FROM generate_series(1, 1000) i;
 `
 
-var workloadTables = []string{"account", "entry", "whole", "keyless"}
+var workloadTables = []string{"account", "entry", "whole", "keyless", "place"}
 
 // workload changes the source from one goroutine until it is stopped.
 type workload struct {
@@ -117,6 +120,9 @@ func (w *workload) transaction(ctx context.Context, tx pgx.Tx) error {
 		case n < 97 && w.columns < 4:
 			w.columns++
 			sql = fmt.Sprintf("ALTER TABLE account ADD COLUMN extra%d int; UPDATE account SET extra%d = id %% 7 WHERE id < 100", w.columns, w.columns)
+		case n < 98: // keys that collide until the statement ends
+			sql = fmt.Sprintf("UPDATE place SET id = id %% 100 + 1 WHERE id <= 100; UPDATE place SET id = %d - id WHERE id IN (%d, %d)",
+				2*(id%99)+3, id%99+1, id%99+2)
 		default:
 			sql = fmt.Sprintf("UPDATE account SET note = repeat(md5('%d'), 90) WHERE id = %d", w.next, id)
 		}
