@@ -11,84 +11,42 @@ import (
 // canonical rewrites the text of a schema the way Apache Avro's Java library prints a parsed one, which is how
 // Confluent's registry stores schemas and tells whether two are equal: attributes in a fixed order, no white space,
 // names relative to the enclosing namespace, and everything that has no meaning for Avro kept (documentation, defaults
-// and properties). The text must be one that [compat.Parse] has taken: that bounds its depth.
-func canonical(text string) (string, error) {
+// and properties). The text, and the others whose types it uses, must be such that [compat.Parse] has taken them: that
+// bounds their depth. It refuses what that lets pass and Java's library does not, a name that is used before its
+// definition: no consumer in Java could read the schema.
+func canonical(text string, others ...string) (string, error) {
+	return printed(text, others, false)
+}
+
+func printed(text string, others []string, sorted bool) (string, error) {
+	p := printer{defined: make(map[string]bool), sorted: sorted}
+	for _, other := range others {
+		if _, err := p.print(other); err != nil {
+			return "", err
+		}
+	}
+	return p.print(text)
+}
+
+func (p *printer) print(text string) (string, error) {
+	p.out.Reset()
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	root, err := readNode(dec)
 	if err != nil {
 		return "", err
 	}
-	p := printer{defined: make(map[string]bool)}
 	if err := p.schema(root, ""); err != nil {
 		return "", err
 	}
 	return p.out.String(), nil
 }
 
-// object is a JSON object in the order of its text. Values are object, []any, string, json.Number, bool or nil.
-type object []member
-
-type member struct {
-	key   string
-	value any
-}
-
-func (o object) get(key string) (any, bool) {
-	for _, m := range o {
-		if m.key == key {
-			return m.value, true
-		}
-	}
-	return nil, false
-}
-
-func (o object) text(key string) string {
-	v, _ := o.get(key)
-	s, _ := v.(string)
-	return s
-}
-
-func readNode(dec *json.Decoder) (any, error) {
-	token, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token {
-	case json.Delim('{'):
-		o := object{}
-		for dec.More() {
-			key, err := dec.Token()
-			if err != nil {
-				return nil, err
-			}
-			value, err := readNode(dec)
-			if err != nil {
-				return nil, err
-			}
-			o = append(o, member{key.(string), value})
-		}
-		_, err := dec.Token()
-		return o, err
-	case json.Delim('['):
-		all := []any{}
-		for dec.More() {
-			value, err := readNode(dec)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, value)
-		}
-		_, err := dec.Token()
-		return all, err
-	}
-	return token, nil
-}
-
-// printer writes one schema. defined holds the full names that it has written already.
+// printer writes one schema. defined holds the full names that it has written already; sorted asks for the normal form.
 type printer struct {
 	out     bytes.Buffer
 	defined map[string]bool
+	sorted  bool
 }
 
 // What Avro defines; the rest of an object are properties.
@@ -101,7 +59,11 @@ var (
 func (p *printer) schema(node any, space string) error {
 	switch n := node.(type) {
 	case string:
-		return p.json(p.reference(n, space))
+		name, err := p.reference(n, space)
+		if err != nil {
+			return err
+		}
+		return p.json(name)
 	case []any:
 		return p.list(n, func(branch any) error { return p.schema(branch, space) })
 	case object:
@@ -124,9 +86,9 @@ func (p *printer) complex(o object, space string) error {
 	case "map":
 		return p.container(o, name, "values", space)
 	}
-	props := properties(o, schemaAttributes)
+	props := p.ordered(properties(o, schemaAttributes), name)
 	if !slices.Contains(primitives, name) || len(props) == 0 {
-		return p.json(p.reference(name, space))
+		return p.schema(name, space)
 	}
 	p.out.WriteString(`{"type":`)
 	if err := p.json(name); err != nil {
@@ -141,7 +103,7 @@ func (p *printer) container(o object, kind, child, space string) error {
 	if err := p.schema(node, space); err != nil {
 		return err
 	}
-	return p.finish(properties(o, schemaAttributes))
+	return p.finish(p.ordered(properties(o, schemaAttributes), kind))
 }
 
 // named writes a record, an enum or a fixed.
@@ -157,7 +119,7 @@ func (p *printer) named(o object, kind, enclosing string) error {
 		fmt.Fprintf(&p.out, `,"namespace":%q`, space)
 	}
 	rest := object{}
-	if doc, ok := o.get("doc"); ok {
+	if doc, ok := o.get("doc"); ok && !(p.sorted && doc == "") {
 		rest = append(rest, member{"doc", doc})
 	}
 	reserved := schemaAttributes
@@ -181,9 +143,9 @@ func (p *printer) named(o object, kind, enclosing string) error {
 			return err
 		}
 	}
-	props := properties(o, reserved)
+	props := p.ordered(properties(o, reserved), kind)
 	if aliases := relative(o, space); aliases != nil {
-		props = append(props, member{"aliases", aliases})
+		props = append(props, member{"aliases", p.orderedAliases(aliases)})
 	}
 	return p.finish(props)
 }
@@ -218,24 +180,33 @@ func (p *printer) field(f object, space string) error {
 		if !ok || key == "order" && v == "ascending" || isList && key == "aliases" && len(list) == 0 {
 			continue
 		}
+		switch {
+		case p.sorted && isList && key == "aliases":
+			v = p.orderedAliases(list)
+		case p.sorted:
+			v = sortedKeys(v)
+		}
 		rest = append(rest, member{key, v})
 	}
-	return p.finish(append(rest, properties(f, fieldAttributes)...))
+	return p.finish(append(rest, p.ordered(properties(f, fieldAttributes), "")...))
 }
 
 // reference is the name of a type as it is written inside a namespace.
-func (p *printer) reference(name, space string) string {
+func (p *printer) reference(name, space string) (string, error) {
 	if slices.Contains(primitives, name) {
-		return name
+		return name, nil
 	}
 	short, own := splitName(name, space)
-	if own == space || own == "" {
-		return short
+	full := fullName(short, own)
+	switch {
+	case p.defined[full] && own == space && !slices.Contains(primitives, short):
+		return short, nil
+	case p.defined[full]:
+		return full, nil
+	case p.defined[name]: // of no namespace
+		return name, nil
 	}
-	if !strings.Contains(name, ".") && !p.defined[fullName(short, own)] {
-		return short
-	}
-	return fullName(short, own)
+	return "", fmt.Errorf("%.100q is not the name of a type that is defined before", name)
 }
 
 func splitName(name, enclosing string) (short, space string) {

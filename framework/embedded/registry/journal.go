@@ -17,6 +17,10 @@ const Topic = "_schemas"
 // appendTimeout bounds the wait for the broker to take a record.
 const appendTimeout = 10 * time.Second
 
+// recordMax bounds a record. Kafka takes a batch of 1 MB unless it is told otherwise, and so does what the topic may move
+// to; a schema makes a record that is larger than its text, because quotes are escaped.
+const recordMax = 960 << 10
+
 // journal is the topic as a log of records with one writer.
 type journal struct {
 	brokers []string
@@ -51,11 +55,16 @@ func (j *journal) create(ctx context.Context) error {
 	return err
 }
 
-// append writes a record and waits until the broker has it. After an error it may be in the topic or not.
-func (j *journal) append(ctx context.Context, r record) error {
+// append writes records and waits until the broker has them, in this order. After an error the first of them may be in
+// the topic.
+func (j *journal) append(ctx context.Context, records []record) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	return j.client.ProduceSync(ctx, &kgo.Record{Topic: Topic, Key: r.key, Value: r.value}).FirstErr()
+	produced := make([]*kgo.Record, 0, len(records))
+	for _, r := range records {
+		produced = append(produced, &kgo.Record{Topic: Topic, Key: r.key, Value: r.value})
+	}
+	return j.client.ProduceSync(ctx, produced...).FirstErr()
 }
 
 // read gives every record up to the end of the topic as of now.

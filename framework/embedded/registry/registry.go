@@ -1,19 +1,18 @@
-// Package registry is a schema registry in the process: the part of Confluent's REST API that stock clients use, in
-// front of a compacted topic in Confluent's record format, so that a registry of another make could take over.
+// Package registry is a schema registry in the process: Confluent's REST API for Avro schemas, in front of a compacted
+// topic in Confluent's record format, so that a registry of another make could take over.
 //
 // An answer follows the topic: what a client was told is registered is in the topic. Ids grow by one, are never used
 // again, and equal schemas have the same id whatever their subjects.
 //
-// Read registry.go for the operations, state.go for what is known, record.go and journal.go for how it is kept,
-// canonical.go for when two schemas are equal, http.go and routes.go for the API.
+// Read registry.go for how the topic is written, state.go for what is known, registration.go, deletion.go, config.go and
+// mode.go for the operations, record.go, apply.go, mark.go and journal.go for how it is kept, canonical.go for when two
+// schemas are equal, http.go and routes.go for the API.
 package registry
 
 import (
 	"context"
 	"fmt"
 	"sync"
-
-	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 // Registry holds the state and writes the journal. It is safe for concurrent use. There must be no second writer of the
@@ -25,7 +24,12 @@ type Registry struct {
 
 	mu    sync.RWMutex // guards the state; taken after writing
 	state *state
+
+	parsing chan struct{} // as many as may parse a client's schema at a time; the others wait
 }
+
+// parsingMax bounds the memory that schemas take while they are read: a parsed one is many times its text.
+const parsingMax = 4
 
 // Open reads the topic, which it creates if it is missing.
 func Open(ctx context.Context, brokers []string) (*Registry, error) {
@@ -33,7 +37,7 @@ func Open(ctx context.Context, brokers []string) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the schema registry: %w", err)
 	}
-	r := &Registry{journal: j}
+	r := &Registry{journal: j, parsing: make(chan struct{}, parsingMax)}
 	if err := r.load(ctx); err != nil {
 		j.close()
 		return nil, fmt.Errorf("open the schema registry: %w", err)
@@ -55,9 +59,9 @@ func (r *Registry) load(ctx context.Context) error {
 	return nil
 }
 
-// write appends the record that make returns and applies it. make sees the state as no other writer changes it; a
-// record without key means that there is nothing to write.
-func (r *Registry) write(ctx context.Context, make func(*state) (record, error)) error {
+// write appends the records that make returns and applies them. make sees the state as no other writer changes it; none
+// means that there is nothing to write. A crash may leave the first of them in the topic without the others.
+func (r *Registry) write(ctx context.Context, make func(*state) ([]record, error)) error {
 	// A client that hangs up must not leave us in doubt of what the topic holds.
 	ctx = context.WithoutCancel(ctx)
 	r.writing.Lock()
@@ -68,80 +72,32 @@ func (r *Registry) write(ctx context.Context, make func(*state) (record, error))
 		}
 		r.unsure = false
 	}
-	rec, err := make(r.state) // reads only; readers may go on
-	if err != nil || rec.key == nil {
+	records, err := make(r.state) // reads only; readers may go on
+	if err != nil || len(records) == 0 {
 		return err
 	}
-	if err := r.journal.append(ctx, rec); err != nil {
+	if records, err = r.state.marked(records); err != nil {
+		return storeError(err)
+	}
+	for _, rec := range records {
+		if len(rec.key)+len(rec.value) > recordMax {
+			return schemaTooLarge()
+		}
+	}
+	if err := r.journal.append(ctx, records); err != nil {
 		r.unsure = true
 		return storeError(err)
 	}
+	return r.applyAll(records)
+}
+
+func (r *Registry) applyAll(records []record) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.state.apply(rec)
-}
-
-// read runs f on the state, which f must not change.
-func (r *Registry) read(f func(*state) error) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return f(r.state)
-}
-
-// parsedSchema is a schema as a client sent it, understood.
-type parsedSchema struct {
-	text   string // canonical
-	parsed *compat.Schema
-}
-
-func parseSchema(text string) (parsedSchema, error) {
-	parsed, err := compat.Parse(text)
-	if err != nil {
-		return parsedSchema{}, invalidSchema(err)
-	}
-	text, err = canonical(text)
-	if err != nil {
-		return parsedSchema{}, invalidSchema(err)
-	}
-	return parsedSchema{text, parsed}, nil
-}
-
-// register makes p the subject's latest version, unless the subject has it, and returns its id.
-func (r *Registry) register(ctx context.Context, subject string, p parsedSchema) (id int, err error) {
-	err = r.write(ctx, func(s *state) (record, error) {
-		if v := s.find(subject, p.text); v != nil {
-			id = v.schema.id
-			return record{}, nil
+	for _, rec := range records {
+		if err := r.state.apply(rec); err != nil {
+			return storeError(err)
 		}
-		if err := s.mayFollow(s.level(subject), p, s.live(subject)); err != nil {
-			return record{}, err
-		}
-		next := s.next(subject, p.text)
-		id = next.ID
-		return schemaRecord(next)
-	})
-	return id, err
-}
-
-// mayFollow returns the refusal of a schema that is incompatible with versions.
-func (s *state) mayFollow(level compat.Level, p parsedSchema, versions []*version) error {
-	if level == compat.None {
-		return nil
-	}
-	old, err := history(versions)
-	if err != nil {
-		return storeError(err)
-	}
-	if i := compat.Check(level, p.parsed, old); i != nil {
-		return incompatible(level, versions[i.Against].number, i)
 	}
 	return nil
-}
-
-func (r *Registry) setLevel(ctx context.Context, subject, level string) (compat.Level, error) {
-	l, err := compat.ParseLevel(level)
-	if err != nil {
-		return "", invalidLevel()
-	}
-	return l, r.write(ctx, func(*state) (record, error) { return configRecord(subject, string(l)) })
 }

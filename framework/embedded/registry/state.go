@@ -3,6 +3,7 @@ package registry
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
@@ -10,162 +11,191 @@ import (
 // state is what the topic says. It is not safe for concurrent use; [Registry] guards it.
 type state struct {
 	subjects map[string][]*version // in the order of the versions
-	schemas  map[int]*schema       // by id; a schema stays when its versions go, and so does its id
-	ids      map[string]int        // by text
-	lastID   int
-	levels   map[string]compat.Level // by subject; "" is the global one
+	schemas  map[int]*schema       // by id; one that no version uses any more is gone, but its id stays taken
+	ids      map[identity]int      // by content
+	lastID   int                   // the highest id ever given
+	markedID int                   // the highest id that a record of its own holds; see mark.go
+	configs  map[string]config     // by subject; "" is the global one
+	modes    map[string]mode       // by subject; "" is the global one
 }
 
-// schema is a text with its id. Its parsed form is made when it is first compared.
+// schema is a content with its id.
 type schema struct {
-	id     int
-	text   string // canonical
-	parsed *compat.Schema
+	id int
+	content
+	identity identity
+	uses     int // versions, softly deleted ones too
 }
 
 // version is one version of a subject.
 type version struct {
+	subject string
 	number  int
 	schema  *schema
-	deleted bool // softly: hidden, but its number and text are not free
+	deleted bool   // softly: hidden, but its number and its schema stay
+	key     []byte // of its record: compaction compares bytes, and another registry may have written it
+	extra   object // members of the record's value that we do not know
 }
 
 func newState() *state {
 	return &state{
 		subjects: make(map[string][]*version),
 		schemas:  make(map[int]*schema),
-		ids:      make(map[string]int),
-		levels:   map[string]compat.Level{"": compat.Backward},
+		ids:      make(map[identity]int),
+		configs:  make(map[string]config),
+		modes:    make(map[string]mode),
 	}
 }
 
-func (s *state) keep(v schemaValue) error {
-	known := s.schemas[v.ID]
-	if known == nil {
-		known = &schema{id: v.ID, text: v.Schema}
-		s.schemas[v.ID] = known
-		if _, taken := s.ids[v.Schema]; !taken {
-			s.ids[v.Schema] = v.ID
-		}
-		s.lastID = max(s.lastID, v.ID)
+// put sets a version, which may be there already: it is written again when it is deleted softly.
+func (s *state) put(v *version, id int, c content) {
+	s.lastID = max(s.lastID, id)
+	known := s.schemas[id]
+	if known != nil && !known.same(c) {
+		// Two schemas with one id: Confluent's registry ignores the second one as well.
+		return
 	}
-	s.forget(v.Subject, v.Version) // a version is written again when it is deleted softly
-	all := append(s.subjects[v.Subject], &version{v.Version, known, v.Deleted})
+	if known == nil {
+		known = &schema{id: id, content: c, identity: c.identity()}
+		s.schemas[id] = known
+		if _, taken := s.ids[known.identity]; !taken {
+			s.ids[known.identity] = id
+		}
+	}
+	known.uses++
+	v.schema = known
+	s.drop(v.subject, v.number)
+	all := append(s.subjects[v.subject], v)
 	slices.SortFunc(all, func(a, b *version) int { return a.number - b.number })
-	s.subjects[v.Subject] = all
+	s.subjects[v.subject] = all
+}
+
+// drop forgets a version, and its schema when it was the last to use it.
+func (s *state) drop(subject string, number int) {
+	all := s.subjects[subject]
+	i := slices.IndexFunc(all, func(v *version) bool { return v.number == number })
+	if i < 0 {
+		return
+	}
+	gone := all[i].schema
+	if all = slices.Delete(all, i, i+1); len(all) == 0 {
+		delete(s.subjects, subject)
+	} else {
+		s.subjects[subject] = all
+	}
+	if gone.uses--; gone.uses == 0 {
+		s.forget(gone)
+	}
+}
+
+// forget removes a schema. An import may have given its content a second id, which then is the one to find.
+func (s *state) forget(gone *schema) {
+	delete(s.schemas, gone.id)
+	if s.ids[gone.identity] != gone.id {
+		return
+	}
+	delete(s.ids, gone.identity)
+	for id, other := range s.schemas {
+		if known, ok := s.ids[gone.identity]; other.identity == gone.identity && (!ok || id < known) {
+			s.ids[gone.identity] = id
+		}
+	}
+}
+
+// filter says which versions count.
+type filter int
+
+const (
+	live filter = iota
+	withDeleted
+	deletedOnly
+)
+
+func (f filter) takes(v *version) bool {
+	return f == withDeleted || v.deleted == (f == deletedOnly)
+}
+
+// versions are those of a subject that f takes, oldest first.
+func (s *state) versions(subject string, f filter) []*version {
+	var taken []*version
+	for _, v := range s.subjects[subject] {
+		if f.takes(v) {
+			taken = append(taken, v)
+		}
+	}
+	return taken
+}
+
+// latest is the subject's last version that is not deleted, nil if there is none.
+func (s *state) latest(subject string) *version {
+	if all := s.versions(subject, live); len(all) > 0 {
+		return all[len(all)-1]
+	}
 	return nil
 }
 
-func (s *state) forget(subject string, number int) {
-	left := slices.DeleteFunc(s.subjects[subject], func(v *version) bool { return v.number == number })
-	if len(left) == 0 {
-		delete(s.subjects, subject)
-		return
+// at is the version with a number, softly deleted or not; the latest one for -1. nil if there is none.
+func (s *state) at(subject string, number int) *version {
+	if number == latestVersion {
+		return s.latest(subject)
 	}
-	s.subjects[subject] = left
-}
-
-// setLevel takes "" as the removal of a level.
-func (s *state) setLevel(subject, level string) error {
-	if level == "" {
-		delete(s.levels, subject)
-		if subject == "" {
-			s.levels[""] = compat.Backward
-		}
-		return nil
-	}
-	l, err := compat.ParseLevel(level)
-	if err == nil {
-		s.levels[subject] = l
-	}
-	return err
-}
-
-// level is the subject's own level, else the global one.
-func (s *state) level(subject string) compat.Level {
-	if l, ok := s.levels[subject]; ok {
-		return l
-	}
-	return s.levels[""]
-}
-
-// names lists the subjects with a version that is not deleted.
-func (s *state) names() []string {
-	names := make([]string, 0, len(s.subjects))
-	for _, name := range slices.Sorted(maps.Keys(s.subjects)) {
-		if len(s.live(name)) > 0 {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// live are the versions of a subject that are not deleted.
-func (s *state) live(subject string) []*version {
-	var live []*version
 	for _, v := range s.subjects[subject] {
-		if !v.deleted {
-			live = append(live, v)
-		}
-	}
-	return live
-}
-
-// find returns the live version of the subject with a canonical text.
-func (s *state) find(subject, text string) *version {
-	for _, v := range s.live(subject) {
-		if v.schema.text == text {
+		if v.number == number {
 			return v
 		}
 	}
 	return nil
 }
 
-// next is the record of a new version: its number follows the highest that ever was, and its id is that of the text
-// anywhere in the registry, or a new one.
-func (s *state) next(subject, text string) schemaValue {
-	v := schemaValue{Subject: subject, Version: 1, Schema: text}
+// find returns the newest version of the subject with a content, among those that f takes.
+func (s *state) find(subject string, c content, f filter) *version {
+	for _, v := range slices.Backward(s.versions(subject, f)) {
+		if v.schema.same(c) {
+			return v
+		}
+	}
+	return nil
+}
+
+// names lists the subjects with a prefix, in order. A subject counts as deleted when all its versions are.
+func (s *state) names(prefix string, f filter) []string {
+	names := []string{}
+	for _, name := range slices.Sorted(maps.Keys(s.subjects)) {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		gone := len(s.versions(name, live)) == 0
+		if f == withDeleted || gone == (f == deletedOnly) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// next is the number of a new version: it follows the highest that is there, deleted or not.
+func (s *state) next(subject string) int {
 	if all := s.subjects[subject]; len(all) > 0 {
-		v.Version = all[len(all)-1].number + 1
+		return all[len(all)-1].number + 1
 	}
-	id, known := s.ids[text]
-	if !known {
-		id = s.lastID + 1
-	}
-	v.ID = id
-	return v
+	return 1
 }
 
-// use is where a schema is used.
-type use struct {
-	Subject string `json:"subject"`
-	Version int    `json:"version"`
-}
-
-func (s *state) uses(id int) []use {
-	uses := []use{}
-	for _, name := range s.names() {
-		for _, v := range s.live(name) {
-			if v.schema.id == id {
-				uses = append(uses, use{name, v.number})
-			}
+// level is the subject's own level, else the global one.
+func (s *state) level(subject string) compat.Level {
+	for _, of := range [...]string{subject, ""} {
+		if l := s.configs[of].Level; l != "" {
+			return l
 		}
 	}
-	return uses
+	return compat.Backward
 }
 
-// history parses versions for a comparison.
-func history(versions []*version) ([]*compat.Schema, error) {
-	var all []*compat.Schema
-	for _, v := range versions {
-		if v.schema.parsed == nil {
-			parsed, err := compat.Parse(v.schema.text)
-			if err != nil {
-				return nil, err
-			}
-			v.schema.parsed = parsed
+// normalizes reports whether schemas of the subject are normalized although a request does not ask for it.
+func (s *state) normalizes(subject string) bool {
+	for _, of := range [...]string{subject, ""} {
+		if n := s.configs[of].Normalize; n != nil {
+			return *n
 		}
-		all = append(all, v.schema.parsed)
 	}
-	return all, nil
+	return false
 }

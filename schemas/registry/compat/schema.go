@@ -13,24 +13,57 @@ import (
 // Schema is a parsed Avro schema, ready for [Check]. It is safe for concurrent use.
 type Schema struct{ stripped *avro.Schema }
 
+// Bounds of a schema. They keep a hostile text from taking more memory than a few hundred times its own: every named
+// type holds its full name, so that a long namespace would be multiplied by the types in it.
+const (
+	// TextMax is the size of the largest text that is read, in bytes: what fits into a Kafka message.
+	TextMax = 1 << 20
+	nameMax = 1000
+)
+
 // Parse reads the text of an Avro schema and says what is wrong with it. A logical type that makes no sense (a scale
 // above the precision, which Debezium writes for PostgreSQL's negative scales) is ignored, as Avro demands.
-func Parse(text string) (*Schema, error) {
-	stripped, err := strip(text)
-	if err != nil {
-		return nil, fmt.Errorf("parse Avro schema: %w", err)
-	}
-	s, err := avro.Parse(stripped)
+//
+// The schema may use named types that others define: their texts are given, each after those that it uses itself.
+func Parse(text string, others ...string) (*Schema, error) {
+	s, err := compiled(text, others)
 	if err != nil {
 		return nil, fmt.Errorf("parse Avro schema: %w", err)
 	}
 	return &Schema{s}, nil
 }
 
+func compiled(text string, others []string) (*avro.Schema, error) {
+	stripped, err := strip(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(others) == 0 {
+		return avro.Parse(stripped)
+	}
+	var cache avro.SchemaCache
+	for _, other := range others {
+		strippedOther, err := strip(other)
+		if err != nil {
+			return nil, fmt.Errorf("a schema that it refers to: %w", err)
+		}
+		if strippedOther == stripped && strings.Contains(stripped, `"name":`) { // the cache takes it for the same schema
+			return nil, errors.New("it defines again what a schema that it refers to defines")
+		}
+		if _, err := cache.Parse(strippedOther); err != nil {
+			return nil, fmt.Errorf("a schema that it refers to: %w", err)
+		}
+	}
+	return cache.Parse(stripped)
+}
+
 // strip removes what twmb/avro's checker looks at and Apache Avro's does not: logical types (it compares the precision
 // and scale of decimals), and the default null that it gives to a union which begins with null (a nullable field that
 // is added without a default cannot be read from old data).
 func strip(text string) (string, error) {
+	if len(text) > TextMax {
+		return "", fmt.Errorf("the text has %d bytes, more than %d", len(text), TextMax)
+	}
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	var node any
@@ -40,8 +73,34 @@ func strip(text string) (string, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return "", errors.New("text after the schema")
 	}
+	if err := checkNames(node); err != nil {
+		return "", err
+	}
 	out, err := json.Marshal(stripNode(node))
 	return string(out), err
+}
+
+// checkNames refuses names that are too long to be meant.
+func checkNames(node any) error {
+	switch n := node.(type) {
+	case string:
+		if len(n) > nameMax {
+			return fmt.Errorf("a name has %d bytes, more than %d", len(n), nameMax)
+		}
+	case []any:
+		for _, branch := range n {
+			if err := checkNames(branch); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, attribute := range [...]string{"name", "namespace", "type", "items", "values", "fields", "symbols"} {
+			if err := checkNames(n[attribute]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func stripNode(node any) any {
