@@ -114,6 +114,9 @@ func TestAStockPythonConsumerReadsWhatTheTableHolds(t *testing.T) {
 	seen := map[string]bool{}
 	for table, want := range map[string]string{"item": itemRows, "wiped": wipedRows} {
 		events := script[event](t, "consumer.py", kafka, registry, name+".public."+table)
+		if diff := cmp.Diff(places(events), tailed(t, source.Config, name+".public."+table)); diff != "" {
+			t.Errorf("table %s, in Python (-) and in syncline tail (+):\n%s", table, diff)
+		}
 		for _, e := range events {
 			seen["op "+e.Op] = true
 			seen["unchanged"] = seen["unchanged"] || len(e.Unchanged) > 0
@@ -129,6 +132,32 @@ func TestAStockPythonConsumerReadsWhatTheTableHolds(t *testing.T) {
 			t.Errorf("no event with %q came, and the rules for it were not tested", what)
 		}
 	}
+}
+
+// places gives operation and version of each event.
+func places(events []event) (all []string) {
+	for _, e := range events {
+		all = append(all, e.Op+" "+e.Version)
+	}
+	return all
+}
+
+// tailed gives the same as `syncline tail` shows it.
+func tailed(t *testing.T, config, topic string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), programs.Path(t, "syncline"), "tail", "--config", config, "--from", "beginning", "--json", topic).Output()
+	if err != nil {
+		t.Fatalf("syncline tail: %v: %s", err, out)
+	}
+	var events []event
+	for line := range strings.Lines(string(out)) {
+		var e event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("syncline tail printed %s: %v", line, err)
+		}
+		events = append(events, e)
+	}
+	return places(events)
 }
 
 func run(t *testing.T, db *pgx.Conn, sql string) {
