@@ -26,7 +26,7 @@ bench: deps ## measure against pg_recvlogical, COPY and a merge by hand
 
 build: $(patsubst cmd/%/main.go,bin/%,$(wildcard cmd/*/main.go)) ## build every program into bin/
 
-deps: ## install what the machine lacks: PostgreSQL, Java 17, Maven, a C++ toolchain
+deps: ## install what the machine lacks: PostgreSQL, Java 17, Maven, Python, a C++ toolchain
 	@bash integration/deps.sh
 
 clean: ## remove what was built

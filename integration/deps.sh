@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What Syncline needs from the machine besides Go, and how to get it.
 #
-#   deps.sh [NAME...]       installs what is missing of postgres, java, maven, cxx (default: all), as root or by sudo;
+#   deps.sh [NAME...]       installs what is missing of postgres, java, maven, python, cxx (default: all), as root or by sudo;
 #                           where it may not, prints the line that would, and ends with 1
 #   deps.sh has NAME        ends with 0 if it is there
 #
@@ -25,6 +25,12 @@ has_java() {
 
 has_maven() { command -v mvn >/dev/null; }
 
+# Tests make an environment with venv, and its pip is the one that ensurepip brings: Debian has that in another package.
+has_python() {
+  python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 &&
+    python3 -m ensurepip --version >/dev/null 2>&1
+}
+
 # A C++ program that links is what the DuckDB driver needs; a compiler alone may lack the library.
 has_cxx() {
   local out status=0
@@ -35,13 +41,14 @@ has_cxx() {
   return $status
 }
 
-# package NAME : what the distribution calls it.
+# package NAME : what the distribution calls it; several words are several packages.
 package() {
   case $1 in
   postgres) echo postgresql ;;
   # The Java that the engines are tested with, or what the distribution has in its place.
   java) if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then echo openjdk-17-jre-headless; else echo default-jre-headless; fi ;;
   maven) echo maven ;;
+  python) echo python3 python3-venv python3-pip ;;
   cxx) echo g++ ;;
   esac
 }
@@ -82,6 +89,7 @@ describe() {
     postgres) text+=("a PostgreSQL server") ;;
     java) text+=("Java 17 or newer") ;;
     maven) text+=("Apache Maven") ;;
+    python) text+=("Python 3.11 or newer with venv and pip") ;;
     cxx) text+=("a C++ compiler with its library") ;;
     esac
   done
@@ -91,8 +99,8 @@ describe() {
 
 check_name() {
   case $1 in
-  postgres | java | maven | cxx) ;;
-  *) echo "deps: unknown name '$1'; one of postgres, java, maven, cxx" >&2; exit 2 ;;
+  postgres | java | maven | python | cxx) ;;
+  *) echo "deps: unknown name '$1'; one of postgres, java, maven, python, cxx" >&2; exit 2 ;;
   esac
 }
 
@@ -102,7 +110,7 @@ if [ "${1:-}" = has ]; then
   exit
 fi
 
-[ $# -gt 0 ] || set -- postgres java maven cxx
+[ $# -gt 0 ] || set -- postgres java maven python cxx
 missing=()
 for name; do
   check_name "$name"

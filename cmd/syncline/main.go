@@ -15,6 +15,7 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Show the whole line on this machine: a shop in PostgreSQL, kept in step with a DuckDB file and a second database, and the proof."`
 	Run     runCommand     `cmd:"" help:"Run the connectors that the files describe, all in this process."`
 	Verify  verifyCommand  `cmd:"" help:"Compare a source's tables with a sink's target, row by row, and name every difference."`
+	Tail    tailCommand    `cmd:"" help:"Show the records of a topic decoded: changes, positions, tables, dead letters."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -9,6 +9,8 @@
 //     uses them calls [Main] from TestMain so that they are stopped. Tests keep apart by names: [Database], [Unique].
 //   - [NewPostgres], [NewKafka] and [NewRegistry] start a server for one test, which may kill, restart and configure it.
 //
+// [PythonForTest] gives a Python with stock Kafka, registry and Avro clients, for tests of what other languages see.
+//
 // On a machine that lacks a server's programs the test is skipped with a line that says what is missing; with CI=true in
 // the environment it fails.
 //
@@ -16,5 +18,5 @@
 // Downloads are made once, to syncline/engines in the user's cache folder.
 //
 // Files: postgres.go, kafka.go, registry.go and proxy.go the servers; shared.go and test.go what tests call; fetch.go and
-// java.go what Kafka and the registry stand on.
+// java.go what Kafka and the registry stand on; python.go the environment of other people's clients.
 package engines
