@@ -59,7 +59,8 @@ func fieldAppender(t *Type) appender {
 	case Interval:
 		return appendDuration
 	case Array:
-		return arrayAppender(innermost(t.Elem))
+		elem := innermost(t.Elem)
+		return arrayAppender(fieldAppender(elem), elem.Kind == Enum)
 	}
 	return appendText
 }
@@ -364,10 +365,8 @@ func saturated(months, days int32, micros int64) int64 {
 	return math.MaxInt64
 }
 
-// arrayAppender appends an array of one dimension.
-func arrayAppender(elem *Type) appender {
-	one := fieldAppender(elem)
-	required := elem.Kind == Enum
+// arrayAppender appends an array of one dimension, of items that are required or else unions with null.
+func arrayAppender(one appender, required bool) appender {
 	return func(dst []byte, v Value) ([]byte, fit) {
 		if v.kind != KindArray {
 			return dst, fitsWrongly

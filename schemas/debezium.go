@@ -10,15 +10,10 @@ import (
 // Placeholder is what Debezium writes in place of a value that the source did not send.
 const Placeholder = "__debezium_unavailable_value"
 
-// Mapping says how tables become topics.
-type Mapping struct {
-	// Prefix is the first part of every topic's name and of every record's namespace.
-	Prefix string
-}
-
-// layout is a table as Debezium lays it out in Avro: one field per column, named and typed.
+// layout is a table as a mapping lays it out in Avro: one field per column, named and typed.
 type layout struct {
 	table     *Table
+	mapping   Mapping
 	topic     string
 	namespace string
 	fields    []field // in the order of the columns
@@ -33,23 +28,30 @@ type field struct {
 	nullable bool
 	fallback Value  // the schema's default where there is one, else the type's zero
 	literal  string // the schema's default as JSON, "" for none
+	standard bool   // of the second mapping
 }
 
 func newLayout(t *Table, m Mapping) (*layout, error) {
 	if err := t.check(); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t, err)
 	}
-	l := &layout{table: t, topic: TopicName(m.Prefix, t.Schema, t.Name), key: t.KeyColumns()}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	l := &layout{table: t, mapping: m, topic: TopicName(m.Prefix, t.Schema, t.Name), key: t.KeyColumns()}
 	l.namespace = adjustNamespace(l.topic)
 	names := fieldNames(t)
 	l.fields = make([]field, len(t.Columns))
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		f := field{name: names[i], typ: &c.Type, semantic: semanticOf(c), nullable: c.Nullable}
-		if c.Key == 0 && !debeziumMaps(c) {
+		if c.Key == 0 && m.Types != TypesAvro && !debeziumMaps(c) {
 			f.nullable = true
 		}
 		f.fallback, f.literal = defaultOf(c)
+		if m.Types == TypesAvro {
+			f.standardize()
+		}
 		l.fields[i] = f
 	}
 	return l, nil
@@ -69,39 +71,68 @@ func checkType(t *Type) error {
 	return nil
 }
 
-// keySchema returns the key's schema as Debezium registers it, "" for a table without key.
+// keySchema returns the key's schema, in the first mapping as Debezium registers it, "" for a table without key.
 func (l *layout) keySchema() string {
 	if len(l.key) == 0 {
 		return ""
 	}
-	var w schemaWriter
-	w.WriteString(`{"type":"record","name":"Key","namespace":"` + l.namespace + `","fields":[`)
+	fields := make([]*field, len(l.key))
 	for i, k := range l.key {
-		if i > 0 {
-			w.WriteByte(',')
-		}
-		w.field(&l.fields[k])
+		fields[i] = &l.fields[k]
 	}
-	w.WriteString(`],"connect.name":"` + l.namespace + `.Key"}`)
+	var w schemaWriter
+	w.record(l, "Key", true, fields)
 	return w.String()
 }
 
-// valueSchema returns the envelope's schema as Debezium registers it.
+// valueSchema returns the value's schema: the envelope's, in the first mapping as Debezium registers it, or the row's.
 func (l *layout) valueSchema() string {
-	var w schemaWriter
-	w.WriteString(`{"type":"record","name":"Envelope","namespace":"` + l.namespace +
-		`","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[`)
+	fields := make([]*field, len(l.fields))
 	for i := range l.fields {
+		fields[i] = &l.fields[i]
+	}
+	var w schemaWriter
+	if l.mapping.Shape == ShapeRow {
+		w.record(l, "Value", true, fields)
+		return w.String()
+	}
+	source, transaction := sourceField, transactionField
+	if l.mapping.Types == TypesAvro {
+		source, transaction = standardSourceField, standardTransactionField
+	}
+	w.WriteString(`{"type":"record","name":"Envelope","namespace":"` + l.namespace + `","fields":[{"name":"before","type":["null",`)
+	w.record(l, "Value", false, fields)
+	w.WriteString(`],"default":null},{"name":"after","type":["null","Value"],"default":null},` + source + `,` + transaction +
+		`,{"name":"op","type":"string"},{"name":"ts_ms","type":["null","long"],"default":null},{"name":"ts_us","type":["null","long"],"default":null},` +
+		`{"name":"ts_ns","type":["null","long"],"default":null}]`)
+	w.connectName(l, `"connect.version":2,`, "Envelope")
+	return w.String()
+}
+
+// record prints a record of the fields. Only at the top of a schema it says its namespace: inside it has the one around
+// it.
+func (w *schemaWriter) record(l *layout, name string, top bool, fields []*field) {
+	w.WriteString(`{"type":"record","name":"` + name + `"`)
+	if top {
+		w.WriteString(`,"namespace":"` + l.namespace + `"`)
+	}
+	w.WriteString(`,"fields":[`)
+	for i, f := range fields {
 		if i > 0 {
 			w.WriteByte(',')
 		}
-		w.field(&l.fields[i])
+		w.field(f)
 	}
-	w.WriteString(`],"connect.name":"` + l.namespace + `.Value"}],"default":null},{"name":"after","type":["null","Value"],"default":null},` +
-		sourceField + `,` + transactionField +
-		`,{"name":"op","type":"string"},{"name":"ts_ms","type":["null","long"],"default":null},{"name":"ts_us","type":["null","long"],"default":null},` +
-		`{"name":"ts_ns","type":["null","long"],"default":null}],"connect.version":2,"connect.name":"` + l.namespace + `.Envelope"}`)
-	return w.String()
+	w.WriteByte(']')
+	w.connectName(l, "", name)
+}
+
+// connectName ends a record with the name that Connect gives it.
+func (w *schemaWriter) connectName(l *layout, version, name string) {
+	if l.mapping.Types != TypesAvro {
+		w.WriteString(`,` + version + `"connect.name":"` + l.namespace + `.` + name + `"`)
+	}
+	w.WriteByte('}')
 }
 
 const sourceField = `{"name":"source","type":{"type":"record","name":"Source","namespace":"io.debezium.connector.postgresql","fields":[` +
@@ -124,6 +155,10 @@ type schemaWriter struct {
 }
 
 func (w *schemaWriter) field(f *field) {
+	if f.standard {
+		w.standardField(f)
+		return
+	}
 	w.WriteString(`{"name":"` + f.name + `","type":`)
 	switch {
 	case !f.nullable && f.literal == "":

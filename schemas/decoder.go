@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 type Decoder struct {
 	table    *Table
 	envelope []envelopeField
+	bare     *row           // of a value that is the row itself
 	columns  map[string]int // by the source's name
 	origins  map[string]string
 	r        reader // here, because on the stack it would not stay
@@ -24,13 +26,15 @@ type envelopeField struct {
 }
 
 var (
-	errNoEnvelope = errors.New("not a change event: a record with the fields op and after is expected")
+	errNoRecord   = errors.New("not a change event and not a row: the schema is not a record")
+	errNoEnvelope = errors.New("not a change event: a record with the fields op (text) and after (a row) is expected")
 	errTrailing   = errors.New("bytes after the end of the value")
 	errNoOp       = errors.New("an operation that does not exist")
 	errNoAfter    = errors.New("after is null, though the operation has a new row")
 )
 
-// NewDecoder compiles the decoder of a writer's schema. Values come out in the order and the canonical types of t's
+// NewDecoder compiles the decoder of a writer's schema: an envelope with the fields op and after, or any other record,
+// which is then the row itself (see [Decoder.Bare]). Values come out in the order and the canonical types of t's
 // columns. With t nil a table is derived from the schema alone, as far as it tells: a topic of Debezium's own. For a
 // derived table with a key use [DeriveTable].
 func NewDecoder(schemaText string, t *Table) (*Decoder, error) {
@@ -38,8 +42,9 @@ func NewDecoder(schemaText string, t *Table) (*Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if root.kind != avroRecord || root.field("op") == nil || root.field("after") == nil {
-		return nil, errNoEnvelope
+	envelope, err := isEnvelope(root)
+	if err != nil {
+		return nil, err
 	}
 	if t == nil {
 		if t, err = derive(nil, root); err != nil {
@@ -50,6 +55,12 @@ func NewDecoder(schemaText string, t *Table) (*Decoder, error) {
 	for i := range t.Columns {
 		d.columns[t.Columns[i].Name] = i
 	}
+	if !envelope {
+		if d.bare, err = compileRow(root, t); err != nil {
+			return nil, fmt.Errorf("table %s: %w", t, err)
+		}
+		return d, nil
+	}
 	for i := range root.fields {
 		f, err := compileEnvelope(&root.fields[i], t)
 		if err != nil {
@@ -58,6 +69,19 @@ func NewDecoder(schemaText string, t *Table) (*Decoder, error) {
 		d.envelope = append(d.envelope, f)
 	}
 	return d, nil
+}
+
+// isEnvelope tells an envelope from a row: it has an operation and, as a record, the new row.
+func isEnvelope(root *avroType) (bool, error) {
+	if root.kind != avroRecord {
+		return false, errNoRecord
+	}
+	op, after := root.field("op"), root.field("after")
+	if op == nil || after == nil {
+		return false, nil
+	}
+	rows, _ := after.optional()
+	return rows.kind == avroRecord, nil
 }
 
 func compileEnvelope(f *avroField, t *Table) (envelopeField, error) {
@@ -79,10 +103,11 @@ func compileEnvelope(f *avroField, t *Table) (envelopeField, error) {
 			return field
 		}
 	case "op":
-		if f.typ.kind != avroString {
+		op, _ := f.typ.optional()
+		if op.kind != avroString {
 			return out, errNoEnvelope
 		}
-		out.read = readOp
+		out.read = opReader(f.typ)
 	case "source":
 		source, optional := f.typ.optional()
 		if source.kind != avroRecord || optional {
@@ -111,17 +136,31 @@ func skipField(w *avroType) func(*Decoder, *reader, *Change, *Arena) string {
 	}
 }
 
-func readOp(_ *Decoder, r *reader, c *Change, _ *Arena) string {
-	b := r.bytes()
-	if len(b) == 1 {
-		switch op := Op(b[0]); op {
-		case Read, Create, Update, Delete, Truncate, Message:
-			c.Op = op
-			return ""
+// opReader reads the operation, which Flink declares as one that may be null.
+func opReader(w *avroType) func(*Decoder, *reader, *Change, *Arena) string {
+	null := nullBranch(w)
+	return func(_ *Decoder, r *reader, c *Change, _ *Arena) string {
+		if w.kind == avroUnion {
+			switch i := r.long(); {
+			case i == null:
+				r.fail(errNoOp)
+				return ""
+			case i < 0 || i >= int64(len(w.branches)):
+				r.fail(errBranch)
+				return ""
+			}
 		}
+		b := r.bytes()
+		if len(b) == 1 {
+			switch op := Op(b[0]); op {
+			case Read, Create, Update, Delete, Truncate, Message:
+				c.Op = op
+				return ""
+			}
+		}
+		r.fail(errNoOp)
+		return ""
 	}
-	r.fail(errNoOp)
-	return ""
 }
 
 // Table returns the table whose rows come out.
@@ -133,6 +172,9 @@ func (d *Decoder) Decode(body []byte, c *Change, a *Arena) error {
 	*c = Change{Table: d.table}
 	r := &d.r
 	*r = reader{buf: body}
+	if d.bare != nil {
+		return d.decodeRow(c, r, a)
+	}
 	for i := range d.envelope {
 		f := &d.envelope[i]
 		if field := f.read(d, r, c, a); r.err != nil {
@@ -152,6 +194,24 @@ func (d *Decoder) Decode(body []byte, c *Change, a *Arena) error {
 	}
 	return nil
 }
+
+// Bare reports whether the values are rows without an envelope. What they say goes no further than the row: Decode calls
+// it a Create, which writes a row with the same key anew, and a record without value is a Delete.
+func (d *Decoder) Bare() bool { return d.bare != nil }
+
+func (d *Decoder) decodeRow(c *Change, r *reader, a *Arena) error {
+	c.Op, c.After = Create, a.Values(d.bare.columns)
+	if field := d.bare.read(r, c.After, a); r.err != nil {
+		return fmt.Errorf("table %s: %w", d.table, r.problem(field))
+	}
+	if r.at != len(r.buf) {
+		return fmt.Errorf("table %s: byte %d of %d: %w", d.table, r.at, len(r.buf), errTrailing)
+	}
+	return nil
+}
+
+// DecodeNothing is Decode for a record without value, of which [HeaderOp] and the key say what it is.
+func (d *Decoder) DecodeNothing(c *Change) { *c = Change{Table: d.table, Op: Delete} }
 
 // row reads the rows of a table.
 type row struct {
@@ -379,6 +439,10 @@ func (d *Decoder) ApplyHeader(c *Change, name string, value []byte, a *Arena) er
 	switch {
 	case name == HeaderVersion:
 		c.Version, err = ParseVersion(value)
+	case name == HeaderOp && d.bare != nil:
+		err = d.applyOp(c, value)
+	case name == HeaderSource && d.bare != nil:
+		err = d.applyOrigin(c, value)
 	case name == HeaderUnchanged:
 		err = d.applyUnchanged(c, value)
 	case name == HeaderBefore:
@@ -445,16 +509,13 @@ func (d *Decoder) applyUnchanged(c *Change, names []byte) error {
 		if end < 0 {
 			return errHeader
 		}
-		name := rest[1 : end-1]
+		name, err := unquoteJSON(rest[:end])
+		if err != nil {
+			return errHeader
+		}
 		i, ok := d.columns[string(name)]
 		if !ok {
-			var unquoted string
-			if err := json.Unmarshal(rest[:end], &unquoted); err != nil {
-				return errHeader
-			}
-			if i, ok = d.columns[unquoted]; !ok {
-				return fmt.Errorf("%q: %w", unquoted, errNoColumn)
-			}
+			return fmt.Errorf("%q: %w", name, errNoColumn)
 		}
 		c.After[i] = Unchanged()
 		rest = rest[end:]
@@ -482,6 +543,17 @@ func endOfString(b []byte) int {
 		}
 	}
 	return -1
+}
+
+// unquoteJSON reads a JSON string. It allocates only for one with escapes.
+func unquoteJSON(quoted []byte) ([]byte, error) {
+	inner := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner, nil
+	}
+	var text string
+	err := json.Unmarshal(quoted, &text)
+	return []byte(text), err
 }
 
 // MarkPlaceholders turns every value of after that equals Debezium's placeholder into [Unchanged]. It is for topics

@@ -312,11 +312,12 @@ func TestSchemasThatAreNoEventsAreRefused(t *testing.T) {
 	}
 	for _, tc := range []struct{ schema, want string }{
 		{``, "avro schema"},
-		{`"string"`, "not a change event"},
-		{`{"type":"record","name":"R","fields":[]}`, "not a change event"},
+		{`"string"`, "not a record"},
+		{`{"type":"record","name":"R","fields":[]}`, "a row without fields"},
 		{`{"type":"record","name":"R"}`, "without fields"},
 		{`{"type":"record","fields":[]}`, "without a name"},
-		{foreign(`{"name":"op","type":"int"},{"name":"after","type":{"type":"record","name":"V","fields":[]}}`), "not a change event"},
+		{foreign(`{"name":"op","type":"int"},{"name":"after","type":{"type":"record","name":"V","fields":[{"name":"c","type":"int"}]}}`), "not a change event"},
+		{foreign(`{"name":"op","type":"string"},{"name":"after","type":["null","string"]},{"name":"source","type":{"type":"record","name":"S","fields":[{"name":"connector","type":"string"}]}}`), "rows are not records"},
 		{row(`"nosuch"`), `unknown type "nosuch"`},
 		{row(deep), "nested too deeply"},
 		{row(`["int",["null"]]`), "a union in a union"},

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -24,20 +25,39 @@ func DeriveTable(keySchema, valueSchema string) (*Table, error) {
 	return derive(key, value)
 }
 
-// derive makes a table of the schemas of key and envelope, either of which may be nil.
-func derive(key, envelope *avroType) (*Table, error) {
+// IsRow reports whether the values of a schema are rows without an envelope: see [Decoder.Bare].
+func IsRow(valueSchema string) (bool, error) {
+	value, err := parseAvro(valueSchema)
+	if err != nil {
+		return false, err
+	}
+	envelope, err := isEnvelope(value)
+	return !envelope, err
+}
+
+// derive makes a table of the schemas of key and value, either of which may be nil.
+func derive(key, value *avroType) (*Table, error) {
 	t := &Table{Identity: IdentityKey}
 	rows := key
-	if envelope != nil {
-		t.System = systemOf(envelope.field("source"))
-		after := envelope.field("after")
-		if after == nil {
-			return nil, errNoEnvelope
+	if value != nil {
+		envelope, err := isEnvelope(value)
+		if err != nil {
+			return nil, err
 		}
-		rows, _ = after.optional()
+		rows = value
+		if !envelope && isDocumentEvent(value) {
+			return nil, errDocument
+		}
+		if envelope {
+			t.System = systemOf(value.field("source"))
+			rows, _ = value.field("after").optional()
+		}
 	}
-	if rows == nil || rows.kind != avroRecord {
-		return nil, errNoEnvelope
+	if rows.kind != avroRecord {
+		return nil, errNoRecord
+	}
+	if len(rows.fields) == 0 {
+		return nil, fmt.Errorf("record %s: a row without fields", rows.name)
 	}
 	t.Schema, t.Name = tableNames(rows)
 	for i := range rows.fields {
@@ -65,6 +85,18 @@ func derive(key, envelope *avroType) (*Table, error) {
 	return t, nil
 }
 
+var errDocument = errors.New("a change event whose rows are not records (MongoDB's documents, or rows as JSON text) says nothing of its columns")
+
+// isDocumentEvent reports whether a record that is no envelope of rows is one of something else.
+func isDocumentEvent(w *avroType) bool {
+	op, source := w.field("op"), w.field("source")
+	if op == nil || w.field("after") == nil || source == nil {
+		return false
+	}
+	source, _ = source.optional()
+	return source.kind == avroRecord && source.field("connector") != nil
+}
+
 // systemOf reads "postgresql" out of the name of Debezium's source block.
 func systemOf(source *avroType) string {
 	if source == nil {
@@ -79,16 +111,18 @@ func systemOf(source *avroType) string {
 	return system
 }
 
-// tableNames reads schema and table out of "prefix.schema.table.Value".
+// tableNames reads schema and table out of "prefix.schema.table.Value", the name of a row of ours and of Debezium's. The
+// rows of others are called after a class or not at all: then both are "".
 func tableNames(rows *avroType) (schema, name string) {
 	full := rows.connect
 	if full == "" {
 		full = rows.name
 	}
 	parts := strings.Split(full, ".")
-	if len(parts) > 1 {
-		parts = parts[:len(parts)-1]
+	if n := len(parts); n < 2 || parts[n-1] != "Value" && parts[n-1] != "Key" {
+		return "", ""
 	}
+	parts = parts[:len(parts)-1]
 	if len(parts) > 2 {
 		schema = parts[len(parts)-2]
 	}

@@ -12,8 +12,8 @@ import (
 // expect Debezium's numbering.
 const SourceVersion = "3.5.0.Final"
 
-// Encoder turns the changes of one version of a table into Avro, in Debezium's envelope and Confluent's wire format.
-// It is compiled once; no method allocates per row, but for what the destination grows by. Not safe for concurrent use.
+// Encoder turns the changes of one version of a table into Avro, in Debezium's envelope or without one (see [Mapping]),
+// and Confluent's wire format. It is compiled once; no method allocates per row, but for what the destination grows by. Not safe for concurrent use.
 type Encoder struct {
 	layout    *layout
 	key       string // schema texts
@@ -36,6 +36,7 @@ type Encoder struct {
 type columnEncoder struct {
 	column      int
 	typ         *Type
+	json        *Type // as whose value what append has written reads; see appendJSON
 	append      appender
 	union       bool
 	valueBranch byte // the encoded branch of a union's value, and of its null
@@ -73,6 +74,9 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 		c := e.columns[k]
 		if c.typ.Kind == Decimal && c.typ.Precision == 0 {
 			c.append = appendVariableKey
+			if l.fields[k].standard {
+				c.append = appendDecimalTextKey
+			}
 		}
 		e.keyFields = append(e.keyFields, c)
 	}
@@ -83,7 +87,10 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 }
 
 func compileColumn(i int, f *field) columnEncoder {
-	c := columnEncoder{column: i, typ: f.typ, append: fieldAppender(f.typ), union: f.nullable}
+	c := columnEncoder{column: i, typ: f.typ, json: f.typ, append: fieldAppender(f.typ), union: f.nullable}
+	if f.standard {
+		c.json, c.append = standardJSON(f.typ), standardAppender(f.typ)
+	}
 	if f.literal != "" {
 		c.nullBranch = 2
 	} else {
@@ -182,8 +189,9 @@ func (e *Encoder) columnError(where string, column int, err error) error {
 	return fmt.Errorf("table %s: %s: column %q (%v): %w", e.layout.table, where, c.Name, c.Type, err)
 }
 
-// AppendValue appends the envelope of c in the wire format. micros is the time of processing, in microseconds since
-// 1970. On an error dst comes back as it was.
+// AppendValue appends the value of c in the wire format: the envelope, or in [ShapeRow] the new row, which is nothing
+// at all for a Delete or Truncate. micros is the time of processing, in microseconds since 1970. On an error dst comes
+// back as it was.
 func (e *Encoder) AppendValue(dst []byte, c *Change, micros int64) ([]byte, error) {
 	start := len(dst)
 	out, err := e.appendValue(dst, c, micros)
@@ -198,6 +206,9 @@ func (e *Encoder) appendValue(dst []byte, c *Change, micros int64) ([]byte, erro
 	e.beside.RawAfter, e.beside.RawBefore = e.beside.RawAfter[:0], e.beside.RawBefore[:0]
 	e.texts = e.texts[:0]
 
+	if e.layout.mapping.Shape == ShapeRow {
+		return e.appendRow(dst, c)
+	}
 	dst = binary.BigEndian.AppendUint32(append(dst, 0), e.valueID)
 	var err error
 	if dst, err = e.appendBefore(dst, c); err != nil {
@@ -243,10 +254,13 @@ func (e *Encoder) appendAfter(dst []byte, c *Change) ([]byte, error) {
 	if c.After == nil || c.Op == Truncate {
 		return append(dst, 0), nil
 	}
+	return e.appendAfterFields(append(dst, 2), c)
+}
+
+func (e *Encoder) appendAfterFields(dst []byte, c *Change) ([]byte, error) {
 	if len(c.After) != len(e.columns) {
 		return dst, fmt.Errorf("table %s: after: %w", e.layout.table, errWidth)
 	}
-	dst = append(dst, 2)
 	for i := range e.columns {
 		var err error
 		if dst, err = e.appendField(dst, &e.columns[i], c.After[i], &e.beside.RawAfter, &e.beside.Unchanged); err != nil {
@@ -378,7 +392,7 @@ func (e *Encoder) AppendKeyJSON(dst []byte, row []Value) []byte {
 			dst = append(dst, "null"...)
 			continue
 		}
-		dst = appendJSON(dst, c.typ, v, e.scratch)
+		dst = appendJSON(dst, c.json, v, e.scratch)
 	}
 	return append(dst, '}')
 }

@@ -5,7 +5,8 @@ package schemas
 const (
 	// HeaderVersion holds the 16 bytes of the change's [Version]. Every record of ours has it, tombstones included.
 	HeaderVersion = "syncline.version"
-	// HeaderTable holds the 8 big-endian bytes of [Table.Version]. Every record of ours with a value has it.
+	// HeaderTable holds the 8 big-endian bytes of [Table.Version]. Every record of ours has it, but for the tombstone that
+	// follows a delete's envelope.
 	HeaderTable = "syncline.table"
 	// HeaderUnchanged holds a JSON array of the names of the columns of after that were not sent (TOAST).
 	HeaderUnchanged = "syncline.unchanged"
@@ -15,6 +16,14 @@ const (
 	HeaderRaw = "syncline.raw."
 	// HeaderRawBefore is the same for before.
 	HeaderRawBefore = "syncline.rawbefore."
+	// HeaderOp holds the one letter of the [Op]. Only records of [ShapeRow] have it, and all of them.
+	HeaderOp = "syncline.op"
+	// HeaderSource holds where and when the change happened, as a flat JSON object: ts_us (the commit's time, in
+	// microseconds since 1970), txId, lsn, lastCommit, snapshot, origin. Only records of [ShapeRow] have it.
+	HeaderSource = "syncline.source"
+	// HeaderSchema holds the 4 big-endian bytes of the registry's id of the value's schema. Only records of [ShapeRow]
+	// without a value have it, whose value would tell.
+	HeaderSchema = "syncline.schema"
 	// HeaderNewKey and HeaderOldKey hold the other key of a key change as plain JSON, as Debezium writes them.
 	HeaderNewKey = "__debezium.newkey"
 	HeaderOldKey = "__debezium.oldkey"

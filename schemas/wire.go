@@ -9,6 +9,9 @@ import (
 // wireHeader is the number of bytes before the Avro body: a zero and the registry's id of the schema.
 const wireHeader = 5
 
+var errLongID = errors.New("the schema id is 0, which no registry gives: these may be the ids of eight bytes of Apicurio's converter " +
+	"(set apicurio.registry.as-confluent=true there, or its id handler to Legacy4ByteIdHandler)")
+
 var errNoWire = errors.New("not in Confluent's wire format: it does not begin with a zero byte and a schema id")
 
 // SplitWire splits a record's key or value into the registry's id of its schema and the Avro body, which aliases b.
@@ -16,7 +19,10 @@ func SplitWire(b []byte) (id uint32, body []byte, err error) {
 	if len(b) < wireHeader || b[0] != 0 {
 		return 0, nil, errNoWire
 	}
-	return binary.BigEndian.Uint32(b[1:]), b[wireHeader:], nil
+	if id = binary.BigEndian.Uint32(b[1:]); id == 0 {
+		return 0, nil, errLongID
+	}
+	return id, b[wireHeader:], nil
 }
 
 // appendLong appends an Avro int or long.

@@ -12,6 +12,12 @@ type Source struct {
 	Common `yaml:",inline"`
 	// TopicPrefix is the first part of every topic's name, Debezium's topic.prefix; the connector's name by default.
 	TopicPrefix string `yaml:"topic_prefix"`
+	// Types says which Avro types columns have: debezium (those that Debezium writes, with Connect's properties) or avro
+	// (Avro's own logical types). Change it only together with the topics: the registry refuses the other schema.
+	Types string `yaml:"types"`
+	// Shape says what the value of a record is: envelope (Debezium's: before, after, source, op) or row (the new row
+	// alone; a delete is a tombstone, operation and source are headers).
+	Shape string `yaml:"shape"`
 	// Topics says how the topics of tables are created. A topic that exists must have these partitions.
 	Topics Topics `yaml:"topics"`
 	// Delivery is exactly_once (a Kafka transaction holds events and position) or at_least_once (idempotent producer,
@@ -41,6 +47,8 @@ type Topics struct {
 func SourceDefaults() Source {
 	return Source{
 		Common:     commonDefaults(),
+		Types:      "debezium",
+		Shape:      "envelope",
 		Topics:     Topics{Partitions: 1, Replication: -1},
 		Delivery:   "exactly_once",
 		Latency:    "default",
@@ -54,6 +62,15 @@ func (s Source) Validate() error {
 	errs := []error{s.Common.Validate()}
 	if s.TopicPrefix != "" && !topicName.MatchString(s.TopicPrefix) {
 		errs = append(errs, fmt.Errorf("topic_prefix: %q may hold letters, digits, \".\", \"_\" and \"-\" only", s.TopicPrefix))
+	}
+	if s.Types != "debezium" && s.Types != "avro" {
+		errs = append(errs, fmt.Errorf("types: %q is neither debezium nor avro", s.Types))
+	}
+	switch {
+	case s.Shape != "envelope" && s.Shape != "row":
+		errs = append(errs, fmt.Errorf("shape: %q is neither envelope nor row", s.Shape))
+	case s.Shape == "row" && !s.Tombstones:
+		errs = append(errs, errors.New("tombstones: false would leave out the deletes: in shape row a delete is its tombstone"))
 	}
 	if s.Topics.Partitions < 1 {
 		errs = append(errs, errors.New("topics.partitions: want at least 1"))

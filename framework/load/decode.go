@@ -39,6 +39,10 @@ type stamp struct {
 	hasVersion bool
 	table      uint64
 	hasTable   bool
+	// schema is the id of the value's schema where there is no value, hasOp says that the operation stands in a header:
+	// a record of schemas.ShapeRow.
+	schema uint32
+	hasOp  bool
 }
 
 func stampOf(r *kgo.Record) (s stamp, err error) {
@@ -54,6 +58,13 @@ func stampOf(r *kgo.Record) (s stamp, err error) {
 				return s, &unreadable{stageValue, fmt.Errorf("header %s has %d bytes, want 8", h.Key, len(h.Value))}
 			}
 			s.hasTable, s.table = true, binary.BigEndian.Uint64(h.Value)
+		case schemas.HeaderOp:
+			s.hasOp = true
+		case schemas.HeaderSchema:
+			if len(h.Value) != 4 {
+				return s, &unreadable{stageValue, fmt.Errorf("header %s has %d bytes, want 4", h.Key, len(h.Value))}
+			}
+			s.schema = binary.BigEndian.Uint32(h.Value)
 		}
 	}
 	return s, nil
@@ -66,6 +77,7 @@ type codec struct {
 	stamp  uint64 // the table version in the header
 	ours   bool   // the record says a table version: it is not a foreign connector's
 	keyed  bool   // the table has a key
+	anyKey bool   // the records' keys are not looked at: they are no rows, and the configuration names the key's columns
 	value  *schemas.Decoder
 	source *schemas.Table
 	// key decodes the record keys with the schema id keyID; compiled when a value does not know its key.
@@ -84,7 +96,7 @@ type codec struct {
 // may stand in a topic with keys; one with a key shows that the topic has them.
 func (c *codec) fits(r *kgo.Record, id uint32, s stamp) bool {
 	return c != nil && c.id == id && c.ours == s.hasTable && c.stamp == s.table && c.topic == r.Topic &&
-		(c.ours || c.keyed || r.Key == nil)
+		(c.ours || c.keyed || c.anyKey || r.Key == nil)
 }
 
 type codecKey struct {
@@ -174,7 +186,10 @@ func (c *catalog) compileOurs(ctx context.Context, made *codec, text string) err
 // value and key, and its version is the schema's id, because registries count upwards.
 func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record, text string) (err error) {
 	if made.source, err = c.derive(ctx, r, made.id, text); err != nil {
-		return err
+		if made.source = c.ownKey(r.Topic, text, err); made.source == nil {
+			return err
+		}
+		made.anyKey = true
 	}
 	made.source.Version = uint64(made.id)
 	if made.value, err = schemas.NewDecoder(text, made.source); err != nil {
@@ -183,11 +198,21 @@ func (c *catalog) compileForeign(ctx context.Context, made *codec, r *kgo.Record
 	return nil
 }
 
+// namesOf makes the names of a table of a topic's, where the schema does not tell them: the last part is the table, and
+// the one before it the schema where there are three or more.
+func namesOf(topic string) (schema, name string) {
+	parts := strings.Split(topic, ".")
+	if n := len(parts); n > 2 {
+		schema = parts[n-2]
+	}
+	return schema, parts[len(parts)-1]
+}
+
 // derive makes the table of a foreign topic's record, whose value has the schema. A record without key, such as a
 // truncate, does not tell what the topic's key is: the version of the table before it does, else the registry.
 func (c *catalog) derive(ctx context.Context, r *kgo.Record, id uint32, text string) (*schemas.Table, error) {
 	if now := c.current[r.Topic]; r.Key == nil && now != nil && len(now.Source.KeyColumns()) > 0 {
-		t, err := schemas.DeriveTable("", text)
+		t, err := tableOf(r.Topic, "", text)
 		if err == nil && keepKey(t, now.Source) {
 			return t, nil
 		}
@@ -196,11 +221,46 @@ func (c *catalog) derive(ctx context.Context, r *kgo.Record, id uint32, text str
 	if err != nil {
 		return nil, err
 	}
-	t, err := schemas.DeriveTable(key, text)
+	if t, err := tableOf(r.Topic, "", text); err != nil || key == "" {
+		if err != nil {
+			err = &unreadable{stageValue, fmt.Errorf("schema %d: %w", id, err)}
+		}
+		return t, err
+	}
+	t, err := tableOf(r.Topic, key, text)
 	if err != nil {
-		return nil, &unreadable{stageValue, fmt.Errorf("schema %d: %w", id, err)}
+		return nil, &unreadable{stageKey, err}
 	}
 	return t, nil
+}
+
+// ownKey makes the table of a foreign topic whose keys cannot be read as rows, such as a plain producer's strings, when
+// the configuration names the key's columns; nil when it does not, or when err, which is why the table could not be
+// derived, is about something else.
+func (c *catalog) ownKey(topic, text string, err error) *schemas.Table {
+	bad, ok := errors.AsType[*unreadable](err)
+	if !ok || bad.stage != stageKey {
+		return nil
+	}
+	t, err := tableOf(topic, "", text)
+	if err != nil {
+		return nil
+	}
+	if len(c.naming.Tables[t.String()].Key) == 0 {
+		bad.err = fmt.Errorf("%w (name the columns of the key in the sink's configuration, under tables: %s: key)", bad.err, t)
+		return nil
+	}
+	return t
+}
+
+// tableOf derives a foreign topic's table from its schemas, "" for no key. Where they do not tell the names, the topic
+// does.
+func tableOf(topic, key, value string) (*schemas.Table, error) {
+	t, err := schemas.DeriveTable(key, value)
+	if err == nil && t.Name == "" {
+		t.Schema, t.Name = namesOf(topic)
+	}
+	return t, err
 }
 
 // keepKey gives t the key of the version before it. It returns false when t does not have its columns.
@@ -215,6 +275,50 @@ func keepKey(t, before *schemas.Table) bool {
 		t.Columns[i].Key = at + 1
 	}
 	return true
+}
+
+// valueOf returns the schema id and the body of r's value. A record without value has the id of the schema that its value
+// would have: a source of ours says it, the topic of another program is asked for (0: what has no value says nothing
+// there, such as the tombstone behind the envelope of a delete).
+func (c *catalog) valueOf(ctx context.Context, r *kgo.Record, s stamp, last *codec) (id uint32, body []byte, err error) {
+	switch {
+	case r.Value != nil:
+		if id, body, err = schemas.SplitWire(r.Value); err != nil {
+			return 0, nil, &unreadable{stageValue, err}
+		}
+		return id, body, nil
+	case s.hasOp && s.schema == 0:
+		return 0, nil, &unreadable{stageValue, fmt.Errorf("neither a value nor the header %s", schemas.HeaderSchema)}
+	case s.hasOp:
+		return s.schema, nil, nil
+	case s.hasVersion || r.Key == nil:
+		return 0, nil, nil
+	}
+	id, err = c.rowSchema(ctx, r.Topic, last)
+	return id, nil, err
+}
+
+// rowSchema returns the schema id of a foreign topic whose values are rows without an envelope, 0 for any other topic.
+func (c *catalog) rowSchema(ctx context.Context, topic string, last *codec) (uint32, error) {
+	if last != nil && last.topic == topic {
+		if last.value.Bare() && !last.ours {
+			return last.id, nil
+		}
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	id, text, err := c.registry.Latest(ctx, topic+"-value")
+	if errors.Is(err, registry.ErrNotRegistered) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if bare, err := schemas.IsRow(text); err != nil || !bare {
+		return 0, nil // what cannot be read has nothing to delete
+	}
+	return id, nil
 }
 
 // keySchema returns the text of the schema of r's key; for a record without key what the registry holds for the topic,
@@ -354,8 +458,13 @@ func counterpart(older, newer *schemas.Table, i int) int {
 func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []byte, s stamp, a *schemas.Arena) (event, error) {
 	change := &c.change
 	e := event{record: r, table: k.target, version: s.version}
-	if err := k.value.Decode(body, change, a); err != nil {
+	if r.Value == nil {
+		k.value.DecodeNothing(change)
+	} else if err := k.value.Decode(body, change, a); err != nil {
 		return e, &unreadable{stageValue, err}
+	}
+	if k.value.Bare() && !s.hasOp {
+		change.Source.Time = r.Timestamp.UnixMicro()
 	}
 	for i := range r.Headers {
 		h := &r.Headers[i]

@@ -490,7 +490,12 @@ type feed struct {
 
 func (w *world) feed(t *schemas.Table) *feed {
 	w.t.Helper()
-	e, err := schemas.NewEncoder(t, schemas.Mapping{Prefix: w.prefix})
+	return w.feedAs(t, schemas.Mapping{Prefix: w.prefix})
+}
+
+func (w *world) feedAs(t *schemas.Table, m schemas.Mapping) *feed {
+	w.t.Helper()
+	e, err := schemas.NewEncoder(t, m)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -559,7 +564,14 @@ func (f *feed) record(c *schemas.Change) []*kgo.Record {
 		text, _ := json.Marshal(list)
 		headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderUnchanged, Value: text})
 	}
-	if c.BeforeKeyOnly {
+	if f.encoder.Shape() == schemas.ShapeRow {
+		headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderOp, Value: []byte{byte(c.Op)}},
+			kgo.RecordHeader{Key: schemas.HeaderSource, Value: schemas.AppendOrigin(nil, &c.Source)})
+		if len(value) == 0 {
+			value = nil
+			headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderSchema, Value: binary.BigEndian.AppendUint32(nil, f.valueID)})
+		}
+	} else if c.BeforeKeyOnly {
 		headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderBefore, Value: []byte("key")})
 	}
 	if f.foreign {
@@ -575,7 +587,7 @@ func (f *feed) record(c *schemas.Change) []*kgo.Record {
 			all = append(all, r(p, value, headers))
 		}
 		return all
-	case c.Op == schemas.Delete && key != nil:
+	case c.Op == schemas.Delete && key != nil && value != nil:
 		if !f.foreign {
 			return []*kgo.Record{r(f.partition, value, headers), r(f.partition, nil, []kgo.RecordHeader{version})}
 		}

@@ -257,19 +257,24 @@ func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now 
 	}
 	s, err := stampOf(rec)
 	if err == nil && s.hasVersion && s.version.Compare(p.seen) <= 0 {
-		if rec.Value != nil {
+		if rec.Value != nil || s.hasOp {
 			r.stats.repeats.Add(1)
 		}
 		r.advance(p, rec, p.seen, now)
 		return nil
 	}
-	if err == nil && rec.Value == nil {
+	var id uint32
+	var body []byte
+	if err == nil {
+		id, body, err = r.catalog.valueOf(ctx, rec, s, p.codec)
+	}
+	if err == nil && rec.Value == nil && id == 0 {
 		r.advance(p, rec, later(p.seen, s.version), now)
 		return nil
 	}
 	var e event
 	if err == nil {
-		e, err = r.event(ctx, p, rec, s)
+		e, err = r.event(ctx, p, rec, id, body, s)
 	}
 	if err != nil {
 		bad, ok := errors.AsType[*unreadable](err)
@@ -288,12 +293,8 @@ func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now 
 	return nil
 }
 
-// event decodes a record, once the batch may hold its version of the table.
-func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, s stamp) (event, error) {
-	id, body, err := schemas.SplitWire(rec.Value)
-	if err != nil {
-		return event{}, &unreadable{stageValue, err}
-	}
+// event decodes a record, whose value has the schema id and the body, once the batch may hold its version of the table.
+func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id uint32, body []byte, s stamp) (_ event, err error) {
 	if !p.codec.fits(rec, id, s) {
 		if p.codec, err = r.catalog.codec(ctx, rec, id, s); err != nil {
 			return event{}, err

@@ -117,7 +117,7 @@ func (e *emitter) records(c *schemas.Change, t *table) int {
 }
 
 func (e *emitter) tombstone(c *schemas.Change, t *table) bool {
-	return c.Op == schemas.Delete && t.keyed && !e.opts.NoTombstones
+	return c.Op == schemas.Delete && t.keyed && !e.opts.NoTombstones && !t.rows
 }
 
 func (e *emitter) open(records int) (*batch, error) {
@@ -157,6 +157,12 @@ func (e *emitter) encode(b *batch, c *schemas.Change, t *table, now time.Time) e
 
 	version := e.versionHeader(b, c)
 	b.header(schemas.HeaderTable, t.version)
+	if t.rows {
+		if len(value) == 0 {
+			value = nil // the tombstone is the delete
+		}
+		t.rowHeaders(b, c, value == nil)
+	}
 	t.besideHeaders(b, c)
 	headers := b.since(at)
 	if size := recordSize(key, value, headers); size > t.maxRecord {

@@ -16,11 +16,16 @@ import (
 // offline returns an emitter that has its table ready and no Kafka behind it.
 func offline(t testing.TB, table *schemas.Table) *emitter {
 	t.Helper()
+	return offlineAs(t, table, schemas.Mapping{Prefix: "shop"})
+}
+
+func offlineAs(t testing.TB, table *schemas.Table, m schemas.Mapping) *emitter {
+	t.Helper()
 	stats, err := newStats(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoder, err := schemas.NewEncoder(table, schemas.Mapping{Prefix: "shop"})
+	encoder, err := schemas.NewEncoder(table, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +48,13 @@ func (e *emitter) drain() {
 }
 
 func TestEmitDoesNotAllocate(t *testing.T) {
-	e := offline(t, itemsTable("items"))
+	for _, m := range []schemas.Mapping{{Prefix: "shop"}, {Prefix: "shop", Types: schemas.TypesAvro}, {Prefix: "shop", Shape: schemas.ShapeRow}} {
+		emitsWithoutAllocation(t, offlineAs(t, itemsTable("items"), m))
+	}
+}
+
+func emitsWithoutAllocation(t *testing.T, e *emitter) {
+	t.Helper()
 	creation, update, deletion := create(itemsTable("items"), 7), create(itemsTable("items"), 7), remove(itemsTable("items"), 7)
 	update.Op = schemas.Update
 	update.After[1] = schemas.Unchanged()

@@ -25,10 +25,13 @@ type table struct {
 	encoder    *schemas.Encoder
 	topic      string
 	keyed      bool
+	rows       bool // the values are rows, without an envelope
 	partitions int32
 	maxRecord  int // bytes, as recordSize counts
 	// version is the value of schemas.HeaderTable.
 	version []byte
+	// schemaID is the value of schemas.HeaderSchema.
+	schemaID []byte
 	// names are the columns' names as JSON strings; raw and rawBefore the header names, made when first needed.
 	names          [][]byte
 	raw, rawBefore []string
@@ -136,6 +139,7 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 		return nil, err
 	}
 	known := newTable(t, encoder, topic, s)
+	known.schemaID = binary.BigEndian.AppendUint32(nil, value)
 	ts.keep(known)
 	return known, nil
 }
@@ -146,6 +150,7 @@ func newTable(t *schemas.Table, e *schemas.Encoder, topic topic, s *stream) *tab
 		encoder:    e,
 		topic:      e.Topic(),
 		keyed:      e.KeySchema() != "",
+		rows:       e.Shape() == schemas.ShapeRow,
 		partitions: topic.partitions,
 		maxRecord:  topic.maxRecord,
 		version:    binary.BigEndian.AppendUint64(nil, t.Version),
@@ -222,13 +227,26 @@ func (t *table) backwards(c *schemas.Change) error {
 		"and a sink of the old one stops and says how it goes on")
 }
 
+// rowHeaders appends what the envelope would say of a change whose record is the row alone, or nothing.
+func (t *table) rowHeaders(b *batch, c *schemas.Change, absent bool) {
+	start := len(b.data)
+	b.data = append(b.data, byte(c.Op))
+	b.header(schemas.HeaderOp, b.data[start:len(b.data):len(b.data)])
+	start = len(b.data)
+	b.data = schemas.AppendOrigin(b.data, &c.Source)
+	b.header(schemas.HeaderSource, b.data[start:len(b.data):len(b.data)])
+	if absent {
+		b.header(schemas.HeaderSchema, t.schemaID)
+	}
+}
+
 // besideHeaders appends the headers with what the value cannot say.
 func (t *table) besideHeaders(b *batch, c *schemas.Change) {
 	beside := t.encoder.Beside()
 	if len(beside.Unchanged) > 0 {
 		b.header(schemas.HeaderUnchanged, t.appendUnchanged(b, beside.Unchanged))
 	}
-	if c.Before != nil && c.BeforeKeyOnly {
+	if c.Before != nil && c.BeforeKeyOnly && !t.rows {
 		b.header(schemas.HeaderBefore, beforeKey)
 	}
 	for _, v := range beside.RawAfter {

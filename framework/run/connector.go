@@ -183,7 +183,7 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 		Open:           open,
 		Kafka:          kafka,
 		Registry:       reg,
-		Mapping:        schemas.Mapping{Prefix: c.TopicPrefix},
+		Mapping:        schemas.Mapping{Prefix: c.TopicPrefix, Types: schemas.Types(c.Types), Shape: schemas.Shape(c.Shape)},
 		InternalPrefix: c.InternalPrefix,
 		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},
 		AtLeastOnce:    c.Delivery == "at_least_once",
