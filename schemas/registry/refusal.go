@@ -39,7 +39,7 @@ func (c *Client) invalid(subject, schema string, a answer) error {
 	if _, err := compat.Parse(schema); err != nil {
 		reason = err
 	}
-	return failure.As(failure.Config, fmt.Errorf("subject %q: %s refuses the schema: %w", subject, a.url, reason), "")
+	return refused(fmt.Errorf("subject %q: %s refuses the schema: %w", subject, a.url, reason), "")
 }
 
 // incompatible is a schema that may not follow those of its subject. The registry's own words differ from product to
@@ -47,22 +47,38 @@ func (c *Client) invalid(subject, schema string, a answer) error {
 func (c *Client) incompatible(ctx context.Context, subject, schema string, a answer) error {
 	level, found := c.explain(ctx, subject, schema)
 	if found == nil {
-		return failure.As(failure.Config, fmt.Errorf("subject %q: %s refuses the schema as incompatible: %w", subject, a.url, a.err),
-			wayOut(subject, nil))
+		return refused(fmt.Errorf("subject %q: %s refuses the schema as incompatible: %w", subject, a.url, a.err),
+			WayOut(subject, nil))
 	}
-	return failure.As(failure.Config, fmt.Errorf("subject %q: %s refuses the schema as incompatible under %s: %w", subject, a.url, level, found),
-		wayOut(subject, found))
+	return refused(fmt.Errorf("subject %q: %s refuses the schema as incompatible under %s: %w", subject, a.url, level, found),
+		WayOut(subject, found))
 }
 
-func wayOut(subject string, found *compat.Incompatibility) string {
-	relax := fmt.Sprintf(`allow it once with PUT /config/%s {"compatibility":"NONE"}, or write to another topic`, subject)
+// refused marks err as the refusal of a schema: an error of the configuration that concerns one subject.
+func refused(err error, hint string) error {
+	return failure.As(failure.Config, &marked{err, ErrRefused}, hint)
+}
+
+// marked is an error that is also mark, without saying so in its text.
+type marked struct {
+	error
+	mark error
+}
+
+func (m *marked) Unwrap() []error { return []error{m.error, m.mark} }
+
+// WayOut says what can be done about a schema that may not become the subject's next version; found is the reason, nil
+// when it is not known.
+func WayOut(subject string, found *compat.Incompatibility) string {
+	relax := fmt.Sprintf(`see "syncline schema diff FILE %s", allow it once with PUT /config/%s {"compatibility":"NONE"}, or set on_refused_schema: quarantine`,
+		subject, subject)
 	switch {
 	case found == nil || found.Field() == "" || found.Writer != "":
 		return relax
 	case found.Forward:
-		return fmt.Sprintf("keep %q until its consumers no longer read it, or %s", found.Field(), relax)
+		return fmt.Sprintf("keep %q until its consumers no longer read it; or %s", found.Field(), relax)
 	}
-	return fmt.Sprintf("make the column %q nullable or give it a default, or %s", found.Field(), relax)
+	return fmt.Sprintf("make the column %q nullable or give it a default; or %s", found.Field(), relax)
 }
 
 // explain compares schema with the subject's versions under the subject's level. It returns nil when it cannot tell:
