@@ -40,12 +40,12 @@ type Topics struct {
 // SourceDefaults is a Source before the file is read.
 func SourceDefaults() Source {
 	return Source{
-		Common:     commonDefaults(),
-		Topics:     Topics{Partitions: 1, Replication: -1},
-		Delivery:   "exactly_once",
-		Latency:    "default",
-		Tombstones: true,
-		Buffer:     32 << 20,
+		Common:          commonDefaults(),
+		Topics:          Topics{Partitions: 1, Replication: -1},
+		Delivery:        "exactly_once",
+		Latency:         "default",
+		Tombstones:      true,
+		Buffer:          32 << 20,
 	}
 }
 
@@ -112,6 +112,7 @@ type Log struct {
 func commonDefaults() Common {
 	return Common{
 		InternalPrefix:  "syncline",
+		Registry:        Registry{AutoRegister: true, SubjectNameStrategy: "topic", Timeout: 10 * time.Second},
 		Admin:           Admin{Listen: "127.0.0.1:9477"},
 		Log:             Log{Level: "info", Format: "json"},
 		ShutdownTimeout: 20 * time.Second,

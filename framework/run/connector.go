@@ -52,7 +52,7 @@ func (p Platform) apply(c *config.Common) {
 		c.Kafka = config.Kafka{Brokers: p.Brokers}
 	}
 	if p.RegistryURL != "" {
-		c.Registry = config.Registry{URL: config.URL(p.RegistryURL)}
+		c.Registry = c.Registry.At(p.RegistryURL)
 	}
 }
 
@@ -182,7 +182,8 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 		Name:           c.Name,
 		Open:           open,
 		Kafka:          kafka,
-		Registry:       reg,
+		Registry:       reg.Registrar(c.Registry.Policy()),
+		Subjects:       c.Registry.Strategy(),
 		Mapping:        schemas.Mapping{Prefix: c.TopicPrefix},
 		InternalPrefix: c.InternalPrefix,
 		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},
@@ -219,7 +220,7 @@ func (t *task) openSink(c config.Sink, age time.Duration, log *zap.Logger, metri
 		Name:           c.Name,
 		Open:           open,
 		Kafka:          kafka,
-		Registry:       reg,
+		Registry:       reg.Reader(),
 		Topics:         c.Topics,
 		InternalPrefix: c.InternalPrefix,
 		Naming:         naming(c.Target),
