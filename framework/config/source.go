@@ -40,12 +40,12 @@ type Topics struct {
 // SourceDefaults is a Source before the file is read.
 func SourceDefaults() Source {
 	return Source{
-		Common:          commonDefaults(),
-		Topics:          Topics{Partitions: 1, Replication: -1},
-		Delivery:        "exactly_once",
-		Latency:         "default",
-		Tombstones:      true,
-		Buffer:          32 << 20,
+		Common:     commonDefaults(),
+		Topics:     Topics{Partitions: 1, Replication: -1},
+		Delivery:   "exactly_once",
+		Latency:    "default",
+		Tombstones: true,
+		Buffer:     32 << 20,
 	}
 }
 

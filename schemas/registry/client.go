@@ -152,7 +152,7 @@ func (c *Client) Latest(ctx context.Context, subject string) (id uint32, schema 
 		return err
 	}, notRegistered)
 	if err != nil {
-		return 0, "", err
+		return 0, "", fmt.Errorf("subject %q: %w", subject, err)
 	}
 	if id, err = validID(got.ID()); err != nil {
 		return 0, "", fmt.Errorf("read the latest schema of subject %q: %w", subject, err)
@@ -168,7 +168,7 @@ func (c *Client) Version(ctx context.Context, subject string, version int) (id u
 		return err
 	}, notRegistered)
 	if err != nil {
-		return 0, "", err
+		return 0, "", fmt.Errorf("version %d of subject %q: %w", version, subject, err)
 	}
 	if id, err = validID(got.ID()); err != nil {
 		return 0, "", fmt.Errorf("read version %d of subject %q: %w", version, subject, err)
@@ -182,7 +182,10 @@ func (c *Client) Versions(ctx context.Context, subject string) (versions []int, 
 		versions, err = sr.GetSchemaVersions(subject)
 		return err
 	}, notRegistered)
-	return versions, err
+	if err != nil {
+		return nil, fmt.Errorf("subject %q: %w", subject, err)
+	}
+	return versions, nil
 }
 
 // Subjects returns the names of all subjects.

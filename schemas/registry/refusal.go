@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -84,20 +85,53 @@ func WayOut(subject string, found *compat.Incompatibility) string {
 // explain compares schema with the subject's versions under the subject's level. It returns nil when it cannot tell:
 // the registry does not answer, or its rules are not Avro's.
 func (c *Client) explain(ctx context.Context, subject, schema string) (compat.Level, *compat.Incompatibility) {
+	level, found, err := c.compare(ctx, subject, schema)
+	if err != nil {
+		return "", nil
+	}
+	return level, found
+}
+
+func (c *Client) compare(ctx context.Context, subject, schema string) (level compat.Level, found *compat.Incompatibility, err error) {
 	next, err := compat.Parse(schema)
 	if err != nil {
-		return "", nil
+		return "", nil, err
 	}
-	var level compat.Level
 	var history []*compat.Schema
-	err = c.call(ctx, "compare with the versions of the subject", func(sr *srclient.SchemaRegistryClient) error {
+	err = c.call(ctx, fmt.Sprintf("compare with the versions of subject %q", subject), func(sr *srclient.SchemaRegistryClient) error {
 		level, history, err = subjectHistory(sr, subject)
 		return err
-	}, nil)
+	}, notRegistered)
 	if err != nil {
-		return "", nil
+		return "", nil, err
 	}
-	return level, compat.Check(level, next, history)
+	return level, compat.Check(level, next, history), nil
+}
+
+// Verdict is what the registry would say to a schema.
+type Verdict struct {
+	// ID is the schema's where the subject holds it already, else 0.
+	ID uint32
+	// First says that the subject has no version yet.
+	First bool
+	// Level is the subject's compatibility level, where it has versions and none of them is the schema.
+	Level compat.Level
+	// Found is why the schema may not be the next version; nil when it may.
+	Found *compat.Incompatibility
+}
+
+// Judge says what would become of the schema if it were registered, and registers nothing. The comparison is our own; a
+// registry with rules of its own besides Avro's may still refuse what passes here.
+func (c *Client) Judge(ctx context.Context, subject, schema string) (v Verdict, err error) {
+	v.ID, err = c.Lookup(ctx, subject, schema)
+	if !errors.Is(err, ErrNotRegistered) {
+		return v, err
+	}
+	v.Level, v.Found, err = c.compare(ctx, subject, schema)
+	if errors.Is(err, ErrNotRegistered) {
+		return Verdict{First: true}, nil
+	}
+	return v, err
 }
 
 // subjectHistory fetches the level of a subject and the versions that it makes count, oldest first.

@@ -62,7 +62,7 @@ func (r *Registrar) same(ctx context.Context, subject, schema string) (uint32, e
 	}
 	_, text, which, err := r.read(ctx, subject, 0)
 	if errors.Is(err, ErrNotRegistered) {
-		return 0, missing(subject, "any version")
+		return 0, missing(subject, "the schema")
 	}
 	if err != nil {
 		return 0, err

@@ -23,7 +23,7 @@ func TestWithoutAutoRegisterTheSchemaMustBeThere(t *testing.T) {
 		message []string
 	}{
 		"the very schema":             {Policy{}, answers(200, schemaBody(oldSchema)), nil, 7, nil},
-		"no subject":                  {Policy{}, notThere, notThere, 0, []string{`subject "t-value": any version is not registered`, "schema show --needed FILE t-value"}},
+		"no subject":                  {Policy{}, notThere, notThere, 0, []string{`subject "t-value": the schema is not registered`, "schema show --needed FILE t-value"}},
 		"another schema":              {Policy{}, notThere, answers(200, schemaBody(newSchema)), 0, []string{"the latest version is not what the table needs", `field "after.amount" is gone`, "schema diff FILE t-value"}},
 		"the same in other words":     {Policy{}, notThere, answers(200, schemaBody(documented)), 0, []string{"registry.use_version: latest"}},
 		"latest that will do":         {Policy{UseLatest: true}, nil, answers(200, schemaBody(documented)), 7, nil},

@@ -31,8 +31,10 @@ func TestDifferencesNameEachFieldOnceAndWhoRefusesIt(t *testing.T) {
 		"scale":           {`{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}}`, `{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":3}}`, `field "before.d": bytes decimal(10,2) becomes bytes decimal(10,3)`, true, nil},
 		"default":         {id, `{"name":"id","type":"int","default":0}`, `field "before.id": int becomes int, default 0`, false, nil},
 		"order of fields": {id + `,{"name":"n","type":"long"}`, `{"name":"n","type":"long"},` + id, `field "before.id" stands in another place`, true, nil},
-		"order of a union": {`{"name":"n","type":["null","long"],"default":null}`, `{"name":"n","type":["long","null"],"default":7}`,
-			`field "before.n": [null, long], default null becomes [long, null], default 7`, true, nil},
+		"order of a union": {
+			`{"name":"n","type":["null","long"],"default":null}`, `{"name":"n","type":["long","null"],"default":7}`,
+			`field "before.n": [null, long], default null becomes [long, null], default 7`, true, nil,
+		},
 		"labels": {
 			`{"name":"e","type":{"type":"string","connect.parameters":{"allowed":"a,b"},"connect.name":"x.Enum"}}`,
 			`{"name":"e","type":{"type":"string","connect.parameters":{"allowed":"a,b,c"},"connect.name":"x.Enum"}}`,

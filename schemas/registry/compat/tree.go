@@ -134,6 +134,8 @@ func (r *treeReader) parts(n *node, m map[string]any, space string) error {
 	return nil
 }
 
+const connectDecimal = "org.apache.kafka.connect.data.Decimal"
+
 // meaning is what a type's properties say beyond its bytes. Kafka Connect's version, documentation and default say
 // nothing that a reader of a value needs.
 func meaning(m map[string]any) (note, allowed string) {
@@ -148,7 +150,7 @@ func meaning(m map[string]any) (note, allowed string) {
 		}
 		notes = append(notes, l)
 	}
-	if c, ok := m["connect.name"].(string); ok && m["name"] == nil {
+	if c, ok := m["connect.name"].(string); ok && m["name"] == nil && c != connectDecimal { // which the logical type says too
 		notes = append(notes, c)
 	}
 	if p, ok := m["connect.parameters"].(map[string]any); ok {
