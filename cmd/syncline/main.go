@@ -4,19 +4,22 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/syncline-io/syncline/cmd/syncline/schema"
 	"github.com/syncline-io/syncline/framework/run"
 )
 
 type commands struct {
-	Demo    demoCommand    `cmd:"" help:"Show the whole line on this machine: a shop in PostgreSQL, kept in step with a DuckDB file and a second database, and the proof."`
-	Run     runCommand     `cmd:"" help:"Run the connectors that the files describe, all in this process."`
-	Verify  verifyCommand  `cmd:"" help:"Compare a source's tables with a sink's target, row by row, and name every difference."`
-	Tail    tailCommand    `cmd:"" help:"Show the records of a topic decoded: changes, positions, tables, dead letters."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Demo    demoCommand     `cmd:"" help:"Show the whole line on this machine: a shop in PostgreSQL, kept in step with a DuckDB file and a second database, and the proof."`
+	Run     runCommand      `cmd:"" help:"Run the connectors that the files describe, all in this process."`
+	Verify  verifyCommand   `cmd:"" help:"Compare a source's tables with a sink's target, row by row, and name every difference."`
+	Tail    tailCommand     `cmd:"" help:"Show the records of a topic decoded: changes, positions, tables, dead letters."`
+	Schema  schema.Commands `cmd:"" help:"What the schema registry holds, and what a source would ask of it."`
+	Version versionCommand  `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}
@@ -36,6 +39,8 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := run.Signals(context.Background())
+	parsed.Bind(connectors)
+	parsed.BindTo(os.Stdout, (*io.Writer)(nil))
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run()
 	stop()

@@ -24,6 +24,7 @@ var SourceConnector = source.Connector[SourceConfig]{
 	Defaults: sourceDefaults(),
 	Open:     openSource,
 	Verify:   VerifySource,
+	Tables:   describeSource,
 }
 
 // pgSource reads one database.

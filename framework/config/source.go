@@ -129,6 +129,7 @@ type Log struct {
 func commonDefaults() Common {
 	return Common{
 		InternalPrefix:  "syncline",
+		Registry:        Registry{AutoRegister: true, SubjectNameStrategy: "topic", Timeout: 10 * time.Second},
 		Admin:           Admin{Listen: "127.0.0.1:9477"},
 		Log:             Log{Level: "info", Format: "json"},
 		ShutdownTimeout: 20 * time.Second,

@@ -161,19 +161,24 @@ func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) 
 
 // compileOurs makes the decoder for a topic of ours, whose table stands in the tables topic.
 func (c *catalog) compileOurs(ctx context.Context, made *codec, text string) error {
-	if err := namedFor(made.topic, text); err != nil {
-		return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, err)}
-	}
+	misfit := namedFor(made.topic, text)
 	key := schemas.TableKey{Topic: made.topic, SchemaID: made.id, Version: made.stamp}
 	made.source = c.tables.find(key)
 	if made.source == nil {
 		if err := c.tables.refresh(ctx); err != nil {
 			return err
 		}
-		if made.source = c.tables.find(key); made.source == nil {
+		made.source = c.tables.find(key)
+		if made.source == nil && misfit != nil {
+			return &unreadable{stageValue, fmt.Errorf("schema %d: %w", made.id, misfit)}
+		}
+		if made.source == nil {
 			return fmt.Errorf("topic %s does not describe %s with schema %d at table version %d yet",
 				c.tables.topic, made.topic, made.id, made.stamp)
 		}
+	}
+	if misfit != nil { // the source has written that the id is this topic's
+		return reused(made.id, misfit)
 	}
 	var err error
 	if made.value, err = schemas.NewDecoder(text, made.source); err != nil {
@@ -346,6 +351,14 @@ func (c *catalog) schema(ctx context.Context, id uint32, stage string) (string, 
 		return "", &unreadable{stage, err}
 	}
 	return text, err
+}
+
+// reused is about a record of ours, described in the tables topic, whose schema id means another topic's schema now. The
+// record is good: it is the registry that was restored from a backup or replaced, so the record waits, as one whose id is
+// not known does.
+func reused(id uint32, err error) error {
+	return failure.WithHint(fmt.Errorf("the registry has given the id of schema %d to another: %w", id, err),
+		"it was restored or replaced: restore the schemas with the ids that they had, or take the topic again from a new snapshot")
 }
 
 // namedFor checks that a schema was made for the topic: a registry that was restored may use its ids for others.

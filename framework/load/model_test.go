@@ -335,6 +335,14 @@ func (r *registryModel) ByID(_ context.Context, id uint32) (string, error) {
 	return "", fmt.Errorf("schema %d not found", id)
 }
 
+// swap gives the id to another text and returns the one that it had.
+func (r *registryModel) swap(id uint32, text string) (had string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	had, r.texts[id] = r.texts[id], text
+	return had
+}
+
 func (r *registryModel) register(subject, text string) (id uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // upstream is the system that the model source reads: a log of changes, a lease, and what was confirmed.
@@ -143,9 +145,14 @@ func (m *model) Close() error {
 
 // ids is a registry that takes everything.
 type ids struct {
-	refuse func(subject string) error // nil: nothing is refused
-	mu     sync.Mutex
-	byID   map[string]uint32
+	refuse    func(subject string) error // nil: nothing is refused
+	forgotten func()
+
+	mu       sync.Mutex
+	byID     map[string]uint32
+	first    uint32   // ids begin after it
+	away     error    // what Verify says
+	verified []uint32 // what Verify was asked about
 }
 
 func (r *ids) Register(_ context.Context, subject, schema string) (uint32, error) {
@@ -161,9 +168,37 @@ func (r *ids) Register(_ context.Context, subject, schema string) (uint32, error
 	}
 	k := subject + schema
 	if r.byID[k] == 0 {
-		r.byID[k] = uint32(len(r.byID) + 1)
+		r.byID[k] = r.first + uint32(len(r.byID)+1)
 	}
 	return r.byID[k], nil
+}
+
+func (r *ids) Verify(_ context.Context, schema string, id uint32) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verified = append(r.verified, id)
+	if r.away != nil {
+		return r.away
+	}
+	for k, known := range r.byID {
+		if known == id && strings.HasSuffix(k, schema) {
+			return nil
+		}
+	}
+	return fmt.Errorf("schema %d is another now: %w", id, registry.ErrReplaced)
+}
+
+func (r *ids) Forget() {
+	if r.forgotten != nil {
+		r.forgotten()
+	}
+}
+
+// replace makes it an empty registry, whose ids begin after first.
+func (r *ids) replace(first uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byID, r.first = nil, first
 }
 
 func itemsTable(name string) *schemas.Table {

@@ -13,13 +13,20 @@ import (
 
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // Registry gives schemas their ids. Its errors are classified by package failure: a schema that the registry refuses
 // is marked final by the Registry, everything else is tried again.
 type Registry interface {
-	// Register returns the id of the schema under the subject, registering it if it is not there.
+	// Register returns the id of the schema under the subject, registering it if it is not there. What it knows it may
+	// keep until Forget.
 	Register(ctx context.Context, subject, schema string) (uint32, error)
+	// Verify asks whether id still means the schema. An error that is registry.ErrReplaced says that it does not, any
+	// other that the registry could not be asked.
+	Verify(ctx context.Context, schema string, id uint32) error
+	// Forget drops what was kept.
+	Forget()
 }
 
 // Options says what to publish and where to. The zero value of every optional field is the default.
@@ -31,8 +38,9 @@ type Options struct {
 	Open func(ctx context.Context, env source.Env) (source.Source, error)
 	// Kafka says how to reach the brokers: seeds, TLS, SASL and nothing else.
 	Kafka []kgo.Opt
-	// Registry gives schemas their ids.
+	// Registry gives schemas their ids, and Subjects names what they are registered under; by topic when empty.
 	Registry Registry
+	Subjects registry.Strategy
 	// Mapping says how tables become topics and schemas.
 	Mapping schemas.Mapping
 	// InternalPrefix begins the names of the internal topics; "syncline" when empty.

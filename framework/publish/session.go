@@ -24,6 +24,7 @@ type tenure struct {
 	side   *kgo.Client // topics and the tables topic
 	topics *topics
 	source source.Source
+	guard  *guard
 	// ahead says that nothing in the topics of tables may be as new as what the source is about to send.
 	ahead bool
 	// environment gives the source's errors the class that they have in this process.
@@ -32,7 +33,9 @@ type tenure struct {
 
 // serve runs one tenure. It returns nil when ctx has ended and everything is committed or given up.
 func (p *Publisher) serve(ctx context.Context) error {
-	t := &tenure{opts: &p.opts, stats: p.stats}
+	t := &tenure{opts: &p.opts, stats: p.stats, guard: newGuard(&p.opts)}
+	// Since the last tenure the registry may have become another one.
+	p.opts.Registry.Forget()
 	defer t.closeKafka()
 	if err := t.openKafka(ctx); err != nil {
 		return err
@@ -129,7 +132,7 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 	return mark.Offset, t.kafka.EndTransaction(ctx, kgo.TryCommit)
 }
 
-// publish runs the source and the committer until one of them ends.
+// publish runs the source, the committer and the guard over the schemas' ids until one of them ends.
 //
 // When the source ends, for whatever reason, what it has emitted is still committed: it is in order and complete up to
 // where it stopped. When the committer ends, the source is stopped.
@@ -150,6 +153,16 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 		}
 		committed <- err
 	}()
+
+	guarded := make(chan struct{})
+	go func() {
+		defer close(guarded)
+		if err := t.guard.run(running); err != nil {
+			q.fail(err)
+			stop(err)
+		}
+	}()
+	defer func() { stop(nil); <-guarded }()
 
 	out := t.emitter(running, q)
 	sourceErr := t.source.Run(running, from, out)
@@ -186,7 +199,7 @@ func (t *tenure) emitter(ctx context.Context, q *queue) *emitter {
 	return &emitter{
 		ctx: ctx, q: q, opts: t.opts, stats: t.stats,
 		tables: &tables{
-			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side, ahead: t.ahead,
+			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side, guard: t.guard, ahead: t.ahead,
 			known:   map[*schemas.Table]*table{},
 			streams: map[string]*stream{},
 		},

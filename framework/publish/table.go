@@ -55,6 +55,8 @@ type tables struct {
 	stats  *stats
 	// side writes the tables topic, outside of the transactions.
 	side *kgo.Client
+	// guard watches the ids in use.
+	guard *guard
 	// ahead says that what a topic holds already must be older than what comes.
 	ahead bool
 
@@ -172,16 +174,29 @@ func (ts *tables) stream(topic string, t *schemas.Table) (*stream, error) {
 	return s, nil
 }
 
+// register gives the schemas their ids, which are watched from then on.
 func (ts *tables) register(ctx context.Context, e *schemas.Encoder) (key, value uint32, err error) {
 	if e.KeySchema() != "" {
-		if key, err = ts.opts.Registry.Register(ctx, e.Topic()+"-key", e.KeySchema()); err != nil {
+		if key, err = ts.registerOne(ctx, e, true, e.KeySchema()); err != nil {
 			return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 		}
 	}
-	if value, err = ts.opts.Registry.Register(ctx, e.Topic()+"-value", e.ValueSchema()); err != nil {
+	if value, err = ts.registerOne(ctx, e, false, e.ValueSchema()); err != nil {
 		return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 	}
 	return key, value, nil
+}
+
+func (ts *tables) registerOne(ctx context.Context, e *schemas.Encoder, key bool, schema string) (uint32, error) {
+	subject, err := ts.opts.Subjects.Subject(e.Topic(), key, schema)
+	if err != nil {
+		return 0, failure.As(failure.Config, err, "set registry.subject_name_strategy: topic")
+	}
+	id, err := ts.opts.Registry.Register(ctx, subject, schema)
+	if err == nil {
+		ts.guard.watch(watched{subject: subject, schema: schema, id: id})
+	}
+	return id, err
 }
 
 // announce writes the table to the tables topic and waits until it is there: whoever reads the first record that was

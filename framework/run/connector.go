@@ -33,6 +33,8 @@ type Connector struct {
 	read func(d *config.Document, p Platform) (*task, error)
 	// compare opens one side of a comparison.
 	compare func(ctx context.Context, d *config.Document, p Platform) (*side, error)
+	// schemas reads what the file says of schemas; it connects to nothing.
+	schemas func(d *config.Document, p Platform) (*Schemas, error)
 }
 
 // Platform is what a process gives to its connectors instead of what their files say: the embedded broker and
@@ -52,7 +54,7 @@ func (p Platform) apply(c *config.Common) {
 		c.Kafka = config.Kafka{Brokers: p.Brokers}
 	}
 	if p.RegistryURL != "" {
-		c.Registry = config.Registry{URL: config.URL(p.RegistryURL)}
+		c.Registry = c.Registry.At(p.RegistryURL)
 	}
 }
 
@@ -125,7 +127,24 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		lister, err := c.Verify(ctx, section)
 		return &side{reader: lister, lister: lister, prefix: common.TopicPrefix}, err
 	}
-	return Connector{Name: c.Name, read: read, compare: compare}
+	look := func(d *config.Document, p Platform) (*Schemas, error) {
+		common, section, err := decode(d, p)
+		if err != nil {
+			return nil, err
+		}
+		s, err := schemasOf(common.Registry)
+		if err == nil && c.Tables != nil {
+			s.mapping = mapping(common)
+			s.tables = func(ctx context.Context) ([]*schemas.Table, error) { return c.Tables(ctx, section) }
+		}
+		return s, err
+	}
+	return Connector{Name: c.Name, read: read, compare: compare, schemas: look}
+}
+
+// mapping says how a source's tables become topics and schemas.
+func mapping(c config.Source) schemas.Mapping {
+	return schemas.Mapping{Prefix: c.TopicPrefix, Types: schemas.Types(c.Types), Shape: schemas.Shape(c.Shape)}
 }
 
 // OfSink hides the configuration type of a sink connector.
@@ -162,7 +181,14 @@ func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
 		reader, err := c.Verify(ctx, section)
 		return &side{reader: reader, topics: common.Topics, naming: naming(common.Target)}, err
 	}
-	return Connector{Name: c.Name, read: read, compare: compare}
+	look := func(d *config.Document, p Platform) (*Schemas, error) {
+		common, _, err := decode(d, p)
+		if err != nil {
+			return nil, err
+		}
+		return schemasOf(common.Registry)
+	}
+	return Connector{Name: c.Name, read: read, compare: compare, schemas: look}
 }
 
 // validate reports the problems of both parts of a file; those of the connector's section get its key in front.
@@ -182,8 +208,9 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 		Name:           c.Name,
 		Open:           open,
 		Kafka:          kafka,
-		Registry:       reg,
-		Mapping:        schemas.Mapping{Prefix: c.TopicPrefix, Types: schemas.Types(c.Types), Shape: schemas.Shape(c.Shape)},
+		Registry:       reg.Registrar(c.Registry.Policy()),
+		Subjects:       c.Registry.Strategy(),
+		Mapping:        mapping(c),
 		InternalPrefix: c.InternalPrefix,
 		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},
 		AtLeastOnce:    c.Delivery == "at_least_once",
@@ -219,7 +246,7 @@ func (t *task) openSink(c config.Sink, age time.Duration, log *zap.Logger, metri
 		Name:           c.Name,
 		Open:           open,
 		Kafka:          kafka,
-		Registry:       reg,
+		Registry:       reg.Reader(),
 		Topics:         c.Topics,
 		InternalPrefix: c.InternalPrefix,
 		Naming:         naming(c.Target),

@@ -100,4 +100,7 @@ type Connector[C interface{ Validate() error }] struct {
 	Open func(ctx context.Context, cfg C, env Env) (Source, error)
 	// Verify opens the upstream system for a comparison with a target; nil when it cannot be compared.
 	Verify func(ctx context.Context, cfg C) (verify.Lister, error)
+	// Tables reads which tables the configuration chooses and what they look like now, without changing or locking
+	// anything; their versions do not count. nil when the upstream system cannot tell before a change comes.
+	Tables func(ctx context.Context, cfg C) ([]*schemas.Table, error)
 }

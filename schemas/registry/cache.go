@@ -54,6 +54,15 @@ func (c *cache[K, V]) put(k K, v V, size int) {
 	}
 }
 
+// clear drops everything.
+func (c *cache[K, V]) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.entries)
+	c.used.Init()
+	c.bytes = 0
+}
+
 func (c *cache[K, V]) drop(e *list.Element) {
 	old := c.used.Remove(e).(*entry[K, V])
 	delete(c.entries, old.key)

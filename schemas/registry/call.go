@@ -152,7 +152,7 @@ func (c *Client) unknownID(id uint32) meaning {
 		case a.code == 0:
 			return c.wrongAddress(a)
 		}
-		return failure.WithHint(fmt.Errorf("%s does not know schema %d", a.url, id),
+		return failure.WithHint(&marked{fmt.Errorf("%s does not know schema %d", a.url, id), ErrUnknownID},
 			"it may lag behind the topic; if it was restored or replaced, the schemas must be registered again with their old ids")
 	}
 }

@@ -2,7 +2,8 @@
 //
 // It decides what an answer means for the connector: a schema that is refused, and credentials that are refused at the
 // start, are configuration errors; all else, an unknown id included, is tried again by the caller. Read client.go for
-// the operations, call.go for the URLs and the meaning of answers, refusal.go for what is said about a refused schema.
+// the operations, call.go for the URLs and the meaning of answers, refusal.go for what is said about a refused schema,
+// registrar.go for what a source asks, reader.go for what a sink asks, subject.go for the names of subjects.
 package registry
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/riferrei/srclient"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 // The bounds of the caches. 64 MiB hold some 5,000 schemas of wide tables; an id is a few bytes, so that 16 MiB hold
@@ -27,9 +29,16 @@ const (
 	registrationCacheBytes = 16 << 20
 )
 
-// ErrNotRegistered is returned by Lookup when the subject does not hold the schema, and by Latest when there is no such
-// subject.
+// ErrNotRegistered is returned by Lookup when the subject does not hold the schema, by Latest and Versions when there is
+// no such subject, and by Version when it does not hold that version.
 var ErrNotRegistered = errors.New("not registered")
+
+// ErrUnknownID is in the chain of the error for an id that the registry, or one of its URLs, does not know.
+var ErrUnknownID = errors.New("unknown id")
+
+// ErrRefused is in the chain of every error that says that the registry does not take a schema, or does not hold it
+// where it must not be registered. Such an error is one of the configuration too; it concerns one subject alone.
+var ErrRefused = errors.New("schema refused")
 
 // Client asks a registry. It is safe for concurrent use. Schemas and registrations are immutable, so that both are kept
 // without end in time, and with a bound in bytes; an answer that something is missing is never kept.
@@ -143,12 +152,61 @@ func (c *Client) Latest(ctx context.Context, subject string) (id uint32, schema 
 		return err
 	}, notRegistered)
 	if err != nil {
-		return 0, "", err
+		return 0, "", fmt.Errorf("subject %q: %w", subject, err)
 	}
 	if id, err = validID(got.ID()); err != nil {
 		return 0, "", fmt.Errorf("read the latest schema of subject %q: %w", subject, err)
 	}
 	return id, got.Schema(), nil
+}
+
+// Version returns id and text of one version of the subject, ErrNotRegistered when there is no such subject or version.
+func (c *Client) Version(ctx context.Context, subject string, version int) (id uint32, schema string, err error) {
+	var got *srclient.Schema
+	err = c.call(ctx, fmt.Sprintf("read version %d of subject %q", version, subject), func(sr *srclient.SchemaRegistryClient) error {
+		got, err = sr.GetSchemaByVersion(subject, version)
+		return err
+	}, notRegistered)
+	if err != nil {
+		return 0, "", fmt.Errorf("version %d of subject %q: %w", version, subject, err)
+	}
+	if id, err = validID(got.ID()); err != nil {
+		return 0, "", fmt.Errorf("read version %d of subject %q: %w", version, subject, err)
+	}
+	return id, got.Schema(), nil
+}
+
+// Versions returns the numbers of the subject's versions, oldest first; ErrNotRegistered when there is no such subject.
+func (c *Client) Versions(ctx context.Context, subject string) (versions []int, err error) {
+	err = c.call(ctx, fmt.Sprintf("list the versions of subject %q", subject), func(sr *srclient.SchemaRegistryClient) error {
+		versions, err = sr.GetSchemaVersions(subject)
+		return err
+	}, notRegistered)
+	if err != nil {
+		return nil, fmt.Errorf("subject %q: %w", subject, err)
+	}
+	return versions, nil
+}
+
+// Subjects returns the names of all subjects.
+func (c *Client) Subjects(ctx context.Context) (subjects []string, err error) {
+	err = c.call(ctx, "list the subjects", func(sr *srclient.SchemaRegistryClient) error {
+		subjects, err = sr.GetSubjects()
+		return err
+	}, c.wrongAddress)
+	return subjects, err
+}
+
+// Level returns the compatibility level that counts for the subject: its own, or the registry's.
+func (c *Client) Level(ctx context.Context, subject string) (level compat.Level, err error) {
+	err = c.call(ctx, fmt.Sprintf("read the compatibility level of subject %q", subject), func(sr *srclient.SchemaRegistryClient) error {
+		said, err := sr.GetCompatibilityLevel(subject, true)
+		if err == nil {
+			level, err = compat.ParseLevel(said.String())
+		}
+		return err
+	}, nil)
+	return level, err
 }
 
 // ByID returns the text of the schema with an id. An unknown id is an error to retry: the registry may lag behind the
@@ -157,6 +215,12 @@ func (c *Client) ByID(ctx context.Context, id uint32) (string, error) {
 	if text, ok := c.schemas.get(id); ok {
 		return text, nil
 	}
+	return c.Reread(ctx, id)
+}
+
+// Reread is ByID without what was kept: it asks the registry what the id means now. One that was restored from a backup
+// may know it no more, or have given it to another schema.
+func (c *Client) Reread(ctx context.Context, id uint32) (string, error) {
 	var got *srclient.Schema
 	err := c.call(ctx, fmt.Sprintf("read schema %d", id), func(sr *srclient.SchemaRegistryClient) (err error) {
 		got, err = sr.GetSchema(int(id))

@@ -99,7 +99,7 @@ func (w *world) publish(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p, err := publish.New(publish.Options{
-		Name: "shop", Kafka: w.kafka, Registry: w.registry, Mapping: schemas.Mapping{Prefix: "shop"}, AtLeastOnce: true, Log: zap.NewNop(),
+		Name: "shop", Kafka: w.kafka, Registry: w.registry.Registrar(registry.Policy{AutoRegister: true}), Mapping: schemas.Mapping{Prefix: "shop"}, AtLeastOnce: true, Log: zap.NewNop(),
 		Open: func(context.Context, source.Env) (source.Source, error) { return &script{cancel}, nil },
 	})
 	if err != nil {
