@@ -140,7 +140,7 @@ func foreignTable(t *testing.T, version uint64, keyed bool, texts ...string) *si
 	}
 	source, err := schemas.DeriveTable(key, `{"type":"record","name":"Envelope","namespace":"shop.public.orders","fields":[`+
 		`{"name":"after","type":["null",{"type":"record","name":"Value","fields":[`+fields+`]}]},`+
-		`{"name":"source","type":{"type":"record","name":"Source","namespace":"io.debezium.connector.postgresql","fields":[]}}]}`)
+		`{"name":"source","type":{"type":"record","name":"Source","namespace":"io.debezium.connector.postgresql","fields":[]}},{"name":"op","type":"string"}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
