@@ -287,7 +287,7 @@ func TestIDsAreNotGivenAgainWhenTheTopicIsCompacted(t *testing.T) {
 		{"PUT", "/mode", `{"mode":"READWRITE"}`, 200, ``},
 	})
 	compacted := newState()
-	left := 0
+	var left []record
 	all := topic(t, brokers)
 	for i, r := range all {
 		superseded := r.value == nil
@@ -297,14 +297,17 @@ func TestIDsAreNotGivenAgainWhenTheTopicIsCompacted(t *testing.T) {
 		if superseded {
 			continue
 		}
-		left++
+		left = append(left, r)
 		if err := compacted.apply(r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if compacted.lastID != 3 || len(compacted.schemas) != 0 || left == len(all) {
-		t.Errorf("last id %d of %d schemas in %d of %d records, want 3 of none", compacted.lastID, len(compacted.schemas), left, len(all))
+	if compacted.lastID != 3 || len(compacted.schemas) != 0 || len(left) == len(all) {
+		t.Errorf("last id %d of %d schemas in %d of %d records, want 3 of none", compacted.lastID, len(compacted.schemas), len(left), len(all))
 	}
+	_, others := serve(t)
+	fill(t, others, left)
+	converse(t, reopened(t, others), []step{{"POST", "/subjects/a/versions", body(`"int"`), 200, `{"id":4}`}})
 	converse(t, url, []step{{"POST", "/subjects/a/versions", body(`"int"`), 200, `{"id":4}`}})
 	converse(t, reopened(t, brokers), []step{{"POST", "/subjects/d/versions", body(`"bytes"`), 200, `{"id":5}`}})
 }
