@@ -29,7 +29,7 @@ type Registry struct {
 }
 
 // parsingMax bounds the memory that schemas take while they are read: a parsed one is many times its text.
-const parsingMax = 4
+const parsingMax = 2
 
 // Open reads the topic, which it creates if it is missing.
 func Open(ctx context.Context, brokers []string) (*Registry, error) {

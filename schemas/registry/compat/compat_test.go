@@ -183,7 +183,7 @@ func TestEndlessRecordsAreNamed(t *testing.T) {
 }
 
 func TestTextsAndNamesAreBounded(t *testing.T) {
-	long := strings.Repeat("n", 1001)
+	long := strings.Repeat("n", nameMax+1)
 	for _, text := range []string{
 		`{"type":"enum","name":"E","symbols":["A"],"doc":"` + strings.Repeat("x", TextMax) + `"}`,
 		`{"type":"enum","name":"` + long + `","symbols":["A"]}`,

@@ -18,7 +18,7 @@ type Schema struct{ stripped *avro.Schema }
 const (
 	// TextMax is the size of the largest text that is read, in bytes: what fits into a Kafka message.
 	TextMax = 1 << 20
-	nameMax = 1000
+	nameMax = 512 // a topic's name has 249 at most, and is the longest that we put into one
 )
 
 // Parse reads the text of an Avro schema and says what is wrong with it. A logical type that makes no sense (a scale
