@@ -160,7 +160,7 @@ func TestASchemaUsesTheTypesOfOthers(t *testing.T) {
 	if got := Check(Backward, narrow, []*Schema{wide}); got == nil || got.Path != "lines.items.price.amount" {
 		t.Errorf("%+v, want the field in the type of another schema", got)
 	}
-	for _, others := range [][]string{{}, {line, money}, {money}, {money, line, order}, {money, "{"}} {
+	for _, others := range [][]string{{}, {money}, {money, line, order}, {money, "{"}} {
 		if _, err := Parse(order, others...); err == nil {
 			t.Errorf("taken with %q", others)
 		}

@@ -41,20 +41,28 @@ func compiled(text string, others []string) (*avro.Schema, error) {
 	if len(others) == 0 {
 		return avro.Parse(stripped)
 	}
-	var cache avro.SchemaCache
-	for _, other := range others {
+	return carried(stripped, others)
+}
+
+// carried parses a schema within a record that holds those that it uses before it, and takes it out again. That is one
+// pass over the texts; avro.SchemaCache goes over all of them again for each that is added.
+func carried(stripped string, others []string) (*avro.Schema, error) {
+	var b strings.Builder
+	b.WriteString(`{"type":"record","name":"__syncline_carrier","fields":[`)
+	for i, other := range others {
 		strippedOther, err := strip(other)
 		if err != nil {
 			return nil, fmt.Errorf("a schema that it refers to: %w", err)
 		}
-		if strippedOther == stripped && strings.Contains(stripped, `"name":`) { // the cache takes it for the same schema
-			return nil, errors.New("it defines again what a schema that it refers to defines")
-		}
-		if _, err := cache.Parse(strippedOther); err != nil {
-			return nil, fmt.Errorf("a schema that it refers to: %w", err)
-		}
+		fmt.Fprintf(&b, `{"name":"other%d","type":%s},`, i, strippedOther)
 	}
-	return cache.Parse(stripped)
+	fmt.Fprintf(&b, `{"name":"schema","type":%s}]}`, stripped)
+	carrier, err := avro.Parse(b.String())
+	if err != nil {
+		return nil, fmt.Errorf("with those that it refers to: %w", err)
+	}
+	fields := carrier.Root().Fields
+	return fields[len(fields)-1].Type.Schema()
 }
 
 // strip removes what twmb/avro's checker looks at and Apache Avro's does not: logical types (it compares the precision
