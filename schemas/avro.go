@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // maxSchemaDepth bounds the nesting of a schema, and of the values that are skipped by it.
@@ -51,13 +52,19 @@ type avroType struct {
 	connectType      string
 	allowed          string // connect.parameters: allowed
 	precision, scale int
-	least            int // smallest size of a value, in bytes
-	weight           int // number of types in it, every use of a named one counted
+	least            int   // smallest size of a value, in bytes
+	leaf             *form // how render reads it, where that is not as its base type; made when first asked for
+	plain            bool  // render reads it as its base type
+	weight           int   // number of types in it, every use of a named one counted
 }
 
 type avroField struct {
-	name string
-	typ  *avroType
+	name    string
+	typ     *avroType
+	aliases []string
+	// fallback is the default as JSON has it; hasFallback tells none from null.
+	fallback    any
+	hasFallback bool
 }
 
 var errSchema = errors.New("not an Avro schema")
@@ -66,8 +73,19 @@ var errSchema = errors.New("not an Avro schema")
 // not one of them needs a byte. A table of 1,600 columns weighs about 10,000.
 const maxSchemaWeight = 1 << 20
 
+// Bounds of a schema that others wrote. A table of 1,600 columns has some 300 KB of text, and registries that keep schemas
+// in a Kafka topic hold 1 MB.
+const (
+	maxSchemaText = 4 << 20 // bytes
+	maxSchemaName = 1 << 10 // bytes of a name, a symbol or a namespace
+	maxFixedSize  = 1 << 20 // bytes
+)
+
 // parseAvro reads a schema text.
 func parseAvro(text string) (*avroType, error) {
+	if len(text) > maxSchemaText {
+		return nil, fmt.Errorf("avro schema: %w: %d bytes of text, and %d are read", errSchema, len(text), maxSchemaText)
+	}
 	var raw any
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {
 		return nil, fmt.Errorf("avro schema: %w", err)
@@ -208,6 +226,20 @@ func schemaInt(raw any) int {
 	return int(f)
 }
 
+// checkName refuses what no program gives a name: it would end up in the target's statements and in messages. Which
+// characters a name may have beyond Avro's is the target's business.
+func checkName(name string) error {
+	if name == "" || len(name) > maxSchemaName {
+		return fmt.Errorf("%w: a name of %d bytes", errSchema, len(name))
+	}
+	for _, r := range name {
+		if !unicode.IsPrint(r) {
+			return fmt.Errorf("%w: the name %q", errSchema, name)
+		}
+	}
+	return nil
+}
+
 // define completes a record, enum or fixed and makes its name known, also to itself.
 func (p *avroParser) define(t *avroType, raw map[string]any, namespace string, depth int) error {
 	name, _ := raw["name"].(string)
@@ -215,6 +247,9 @@ func (p *avroParser) define(t *avroType, raw map[string]any, namespace string, d
 		namespace = own
 	}
 	t.name = fullName(name, namespace)
+	if err := checkName(t.name); name != "" && err != nil {
+		return err
+	}
 	if i := strings.LastIndexByte(t.name, '.'); i >= 0 {
 		namespace = t.name[:i]
 	}
@@ -230,10 +265,17 @@ func (p *avroParser) define(t *avroType, raw map[string]any, namespace string, d
 		symbols, _ := raw["symbols"].([]any)
 		for _, s := range symbols {
 			symbol, _ := s.(string)
+			if err := checkName(symbol); err != nil {
+				return fmt.Errorf("enum %s: %w", t.name, err)
+			}
 			t.symbols = append(t.symbols, symbol)
 		}
 	case avroFixed:
-		t.size = int64(schemaInt(raw["size"]))
+		size, ok := raw["size"].(float64)
+		if !ok || size < 0 || size > maxFixedSize || size != float64(int64(size)) {
+			return fmt.Errorf("%w: fixed %s of size %v", errSchema, t.name, raw["size"])
+		}
+		t.size = int64(size)
 		t.least = int(t.size)
 	case avroRecord:
 		return p.fields(t, raw, namespace, depth)
@@ -248,17 +290,33 @@ func (p *avroParser) fields(t *avroType, raw map[string]any, namespace string, d
 	}
 	t.least = 0 // while a record refers to itself; more is never needed there
 	least := 0
+	seen := make(map[string]bool, len(fields))
 	for _, f := range fields {
 		object, _ := f.(map[string]any)
 		name, _ := object["name"].(string)
 		if name == "" {
 			return fmt.Errorf("%w: record %s has a field without a name", errSchema, t.name)
 		}
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("record %s: %w", t.name, err)
+		}
+		if seen[name] {
+			return fmt.Errorf("%w: record %s has two fields %q", errSchema, t.name, name)
+		}
+		seen[name] = true
 		inner, err := p.typ(object["type"], namespace, depth+1)
 		if err != nil {
 			return fmt.Errorf("field %q: %w", name, err)
 		}
-		t.fields = append(t.fields, avroField{name, inner})
+		field := avroField{name: name, typ: inner}
+		field.fallback, field.hasFallback = object["default"]
+		aliases, _ := object["aliases"].([]any)
+		for _, a := range aliases {
+			if alias, _ := a.(string); alias != "" {
+				field.aliases = append(field.aliases, alias)
+			}
+		}
+		t.fields = append(t.fields, field)
 		if err := t.add(inner); err != nil {
 			return err
 		}
@@ -300,6 +358,16 @@ func (t *avroType) optional() (inner *avroType, nullable bool) {
 	return inner, nullable
 }
 
+// branch reads which branch of the union t follows, nil for one that it does not have.
+func (r *reader) branch(t *avroType) *avroType {
+	i := r.long()
+	if i < 0 || i >= int64(len(t.branches)) {
+		r.fail(errBranch)
+		return nil
+	}
+	return t.branches[i]
+}
+
 // skip moves past a value.
 func (t *avroType) skip(r *reader, depth int) {
 	if depth > maxSchemaDepth {
@@ -310,6 +378,7 @@ func (t *avroType) skip(r *reader, depth int) {
 	}
 	switch t.kind {
 	case avroNull:
+		r.spend(1)
 	case avroBoolean:
 		r.take(1)
 	case avroInt, avroLong, avroEnum:
@@ -321,8 +390,9 @@ func (t *avroType) skip(r *reader, depth int) {
 	case avroBytes, avroString:
 		r.bytes()
 	case avroFixed:
-		r.take(t.size)
+		r.takeFixed(t.size)
 	case avroRecord:
+		r.spendIf(len(t.fields) == 0)
 		for i := range t.fields {
 			t.fields[i].typ.skip(r, depth+1)
 		}
@@ -340,10 +410,8 @@ func (t *avroType) skip(r *reader, depth int) {
 			}
 		}
 	case avroUnion:
-		if i := r.long(); i >= 0 && i < int64(len(t.branches)) {
-			t.branches[i].skip(r, depth+1)
-		} else {
-			r.fail(errBranch)
+		if b := r.branch(t); b != nil && b.kind != avroNull {
+			b.skip(r, depth+1)
 		}
 	}
 }

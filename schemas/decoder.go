@@ -242,6 +242,17 @@ func compileRow(w *avroType, t *Table) (*row, error) {
 		names[name] = i
 	}
 	for i := range record.fields {
+		if _, ok := names[record.fields[i].name]; ok {
+			record.fields[i].aliases = nil // of several fields, the one of the very name is the column's
+		}
+	}
+	for i := range record.fields {
+		for _, alias := range record.fields[i].aliases {
+			if record.field(alias) != nil {
+				record.fields[i].aliases = nil
+				break
+			}
+		}
 		f, err := compileRowField(&record.fields[i], t, names)
 		if err != nil {
 			return nil, fmt.Errorf("field %q: %w", record.fields[i].name, err)
@@ -253,14 +264,20 @@ func compileRow(w *avroType, t *Table) (*row, error) {
 
 func compileRowField(f *avroField, t *Table, names map[string]int) (rowField, error) {
 	column, ok := names[f.name]
+	for i := 0; !ok && i < len(f.aliases); i++ {
+		column, ok = names[f.aliases[i]] // what the field was called when the table was described
+	}
 	if !ok {
 		return rowField{name: f.name, column: -1, skip: f.typ}, nil
 	}
 	out := rowField{name: f.name, column: column, null: nullBranch(f.typ)}
 	inner, _ := f.typ.optional()
-	if f.typ.kind == avroUnion && len(f.typ.branches) == 2 && out.null >= 0 {
+	switch {
+	case f.typ.kind == avroUnion && len(f.typ.branches) == 2 && out.null >= 0:
 		out.union, out.branch = true, 1-out.null
-	} else {
+	case f.typ.kind == avroUnion && len(f.typ.branches) == 1:
+		out.union = true
+	default:
 		inner = f.typ
 	}
 	var err error
@@ -302,7 +319,7 @@ func (w *row) read(r *reader, values []Value, a *Arena) string {
 func (f *rowField) value(r *reader, a *Arena, out *Value) {
 	if f.union {
 		if i := r.long(); i != f.branch {
-			if i != f.null {
+			if i != f.null || i < 0 {
 				r.fail(errBranch)
 			}
 			return
@@ -350,7 +367,7 @@ func compileSourceField(f *avroField, finest string) func(*Decoder, *reader, *Or
 			return r.err == nil && i != null
 		}
 	}
-	set := sourceSetter(f.name, inner.kind, finest)
+	set := sourceSetter(f.name, inner, finest)
 	if set == nil || inner.kind == avroUnion {
 		whole := f.typ
 		return func(_ *Decoder, r *reader, _ *Origin) { whole.skip(r, 0) }
@@ -363,7 +380,11 @@ func compileSourceField(f *avroField, finest string) func(*Decoder, *reader, *Or
 }
 
 // sourceSetter returns what reads a field into an Origin, nil for a field that is of no interest.
-func sourceSetter(name string, k avroKind, finest string) func(*Decoder, *reader, *Origin) {
+func sourceSetter(name string, w *avroType, finest string) func(*Decoder, *reader, *Origin) {
+	k := w.kind
+	if name == "snapshot" && (k == avroBoolean || k == avroEnum) {
+		return snapshotSetter(w)
+	}
 	if k == avroLong {
 		switch {
 		case name == finest:
@@ -389,6 +410,25 @@ func sourceSetter(name string, k avroKind, finest string) func(*Decoder, *reader
 		}
 	}
 	return nil
+}
+
+// snapshotSetter reads the mark as old versions of Debezium and other programs write it.
+func snapshotSetter(w *avroType) func(*Decoder, *reader, *Origin) {
+	if w.kind == avroBoolean {
+		return func(_ *Decoder, r *reader, o *Origin) {
+			if r.boolean() {
+				o.Snapshot = SnapshotTrue
+			}
+		}
+	}
+	return func(_ *Decoder, r *reader, o *Origin) {
+		i := r.long()
+		if i < 0 || i >= int64(len(w.symbols)) {
+			r.fail(errValue)
+		} else if s := w.symbols[i]; s != "false" {
+			o.Snapshot = Snapshot(s)
+		}
+	}
 }
 
 func timeSetter(name string) func(*Decoder, *reader, *Origin) {

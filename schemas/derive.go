@@ -1,14 +1,17 @@
 package schemas
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
 // DeriveTable makes the table that a topic's schemas describe, for topics without a record of ours that tells more.
 // keySchema is "" for a topic without key. The names of columns are those of the fields, types are the canonical ones
-// of what is written, and Version, source types and defaults are not known. The IDs of the table and of its columns stay
+// of what is written, and Version and source types are not known. The IDs of the table and of its columns stay
 // 0: a field's place is no identity, because the fields behind one that is dropped move up.
 func DeriveTable(keySchema, valueSchema string) (*Table, error) {
 	value, err := parseAvro(valueSchema)
@@ -23,6 +26,88 @@ func DeriveTable(keySchema, valueSchema string) (*Table, error) {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	return derive(key, value)
+}
+
+// defaultText is the default of a field as a column has it, "" for none and for one that is no single value. Debezium
+// declares the zero of the type for a default that it cannot evaluate, such as now(): of Connect's schemas zeros are not
+// taken.
+func defaultText(f *avroField, w *form, connect bool) string {
+	t := f.typ
+	if t.kind == avroUnion {
+		t = t.branches[0] // whose value a default is
+	}
+	if !f.hasFallback || t.kind == avroNull || f.typ.kind == avroUnion && w.typ.Kind == JSON {
+		return ""
+	}
+	body, ok := defaultBody(t, f.fallback)
+	if !ok {
+		return ""
+	}
+	r := reader{buf: body}
+	var v Value
+	if w.extract(&r, new(Arena), &v); r.err != nil || v.kind == KindUnrepresentable {
+		return ""
+	}
+	text := string(AppendText(nil, &w.typ, v))
+	if connect && text == string(AppendText(nil, &w.typ, zeroOf(&w.typ))) {
+		return ""
+	}
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// defaultBody is the Avro form of a default, which stands in the schema as JSON.
+func defaultBody(t *avroType, v any) ([]byte, bool) {
+	switch v := v.(type) {
+	case bool:
+		return boolBody(v), t.kind == avroBoolean
+	case float64:
+		return numberBody(t.kind, v)
+	case string:
+		return textBody(t, v)
+	}
+	return nil, false
+}
+
+func boolBody(v bool) []byte {
+	if v {
+		return []byte{1}
+	}
+	return []byte{0}
+}
+
+func numberBody(k avroKind, v float64) ([]byte, bool) {
+	switch k {
+	case avroInt, avroLong:
+		return appendLong(nil, int64(v)), v == math.Trunc(v) && math.Abs(v) < 1<<53
+	case avroFloat:
+		return binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(v))), true
+	case avroDouble:
+		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(v)), true
+	}
+	return nil, false
+}
+
+func textBody(t *avroType, v string) ([]byte, bool) {
+	switch t.kind {
+	case avroString:
+		return appendBytes(nil, v), true
+	case avroEnum:
+		i := slices.Index(t.symbols, v)
+		return appendLong(nil, int64(i)), i >= 0
+	case avroBytes, avroFixed:
+		var b []byte
+		for _, r := range v {
+			if r > 0xff {
+				return nil, false
+			}
+			b = append(b, byte(r))
+		}
+		if t.kind == avroFixed {
+			return b, int64(len(b)) == t.size
+		}
+		return appendBytes(nil, b), true
+	}
+	return nil, false
 }
 
 // IsRow reports whether the values of a schema are rows without an envelope: see [Decoder.Bare].
@@ -67,7 +152,7 @@ func derive(key, value *avroType) (*Table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("table %s: field %q: %w", t, f.name, err)
 		}
-		t.Columns = append(t.Columns, Column{Name: f.name, Type: w.typ, Nullable: nullable})
+		t.Columns = append(t.Columns, Column{Name: f.name, Type: w.typ, Nullable: nullable, Default: defaultText(f, &w, rows.connect != "")})
 	}
 	if key == nil {
 		return t, nil

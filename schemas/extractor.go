@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 )
 
 // extractor reads one value that is not null into out, which is null before. (A Value returned would be copied twice.)
@@ -64,9 +65,9 @@ func intForm(w *avroType) form {
 func longForm(w *avroType) form {
 	switch w.connect {
 	case "io.debezium.time.MicroTime":
-		return form{Type{Kind: Time, Precision: 6}, extractLong}
+		return form{Type{Kind: Time, Precision: 6}, extractTime}
 	case "io.debezium.time.NanoTime":
-		return form{Type{Kind: Time, Precision: 6}, extractNanos}
+		return form{Type{Kind: Time, Precision: 6}, extractNanoTime}
 	case "io.debezium.time.Timestamp", "org.apache.kafka.connect.data.Timestamp":
 		return form{Type{Kind: Timestamp, Precision: 3}, extractMillis}
 	case "io.debezium.time.MicroTimestamp":
@@ -80,11 +81,15 @@ func longForm(w *avroType) form {
 	}
 	switch w.logical {
 	case "time-micros":
-		return form{Type{Kind: Time, Precision: 6}, extractLong}
+		return form{Type{Kind: Time, Precision: 6}, extractTime}
 	case "timestamp-millis":
 		return form{Type{Kind: TimestampTZ, Precision: 3}, extractMillis}
 	case "timestamp-micros":
 		return form{Type{Kind: TimestampTZ, Precision: 6}, extractLong}
+	case "timestamp-nanos":
+		return form{Type{Kind: TimestampTZ, Precision: 6}, extractNanos}
+	case "local-timestamp-nanos":
+		return form{Type{Kind: Timestamp, Precision: 6}, extractNanos}
 	case "local-timestamp-millis":
 		return form{Type{Kind: Timestamp, Precision: 3}, extractMillis}
 	case "local-timestamp-micros":
@@ -128,9 +133,16 @@ func bytesForm(w *avroType) form {
 	take := (*reader).bytes
 	if w.kind == avroFixed {
 		size := w.size
-		take = func(r *reader) []byte { return r.take(size) }
+		take = func(r *reader) []byte { return r.takeFixed(size) }
 	}
-	if w.logical != "decimal" && w.connect != "org.apache.kafka.connect.data.Decimal" {
+	switch {
+	case w.logical == "uuid" && w.size == 16:
+		return form{Type{Kind: UUID}, extractBinaryUUID}
+	case w.logical == "duration" && w.size == 12:
+		return form{Type{Kind: Interval}, extractAvroDuration}
+	case w.logical == "big-decimal" && w.kind == avroBytes:
+		return form{Type{Kind: Decimal}, extractBigDecimal}
+	case !w.isDecimal():
 		return form{Type{Kind: Bytes}, func(r *reader, _ *Arena, out *Value) { *out = BytesValue(take(r)) }}
 	}
 	scale := int32(w.scale)
@@ -139,6 +151,15 @@ func bytesForm(w *avroType) form {
 		extract = func(r *reader, _ *Arena, out *Value) { *out = decimalOf(r.bytes(), scale) }
 	}
 	return form{Type{Kind: Decimal, Precision: max(w.precision, 1), Scale: w.scale}, extract}
+}
+
+// isDecimal reports whether bytes are a decimal: Connect's, or Avro's with a precision and scale that Avro allows. With
+// others it is no logical type, and they are bytes.
+func (w *avroType) isDecimal() bool {
+	if w.connect == "org.apache.kafka.connect.data.Decimal" {
+		return true
+	}
+	return w.logical == "decimal" && w.precision > 0 && w.scale >= 0 && w.scale <= w.precision
 }
 
 func decimalOf(unscaled []byte, scale int32) Value {
@@ -164,6 +185,9 @@ func variableForm(w *avroType) (form, error) {
 
 func arrayForm(w *avroType) (form, error) {
 	items, _ := w.items.optional()
+	if items.kind == avroArray {
+		return renderedForm(w), nil // its rows may differ in length, which no array of a database's may
+	}
 	elem, err := formOf(items)
 	if err != nil {
 		return form{}, err
@@ -175,7 +199,7 @@ func arrayForm(w *avroType) (form, error) {
 // extractAs compiles how a writer's type, null aside, becomes a value of type t. Where the canonical type of what was
 // written is another one than t, the value goes through its text.
 func extractAs(w *avroType, t *Type) (extractor, error) {
-	if w.kind == avroArray && t.Kind == Array {
+	if w.kind == avroArray && t.Kind == Array && w.items.kind != avroArray {
 		elem := innermost(t.Elem)
 		one, err := fieldExtractor(w.items, elem)
 		if err != nil {
@@ -187,8 +211,13 @@ func extractAs(w *avroType, t *Type) (extractor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sameForm(&f.typ, t) {
+	switch {
+	case sameForm(&f.typ, t):
 		return f.extract, nil
+	case t.Kind == Bytes && (f.typ.Kind == String || f.typ.Kind == Enum || f.typ.Kind == JSON):
+		return f.extract, nil // Avro's promotion: the bytes are the text's
+	case f.typ.Kind == Bytes && (t.Kind == String || t.Kind == Enum || t.Kind == JSON):
+		return asText(f.extract), nil // and the other way round
 	}
 	return throughText(f, t), nil
 }
@@ -210,6 +239,15 @@ func sameForm(from, to *Type) bool {
 		return to.Kind == Array && sameForm(from.Elem, to.Elem)
 	}
 	return from.Kind == to.Kind
+}
+
+// asText reads bytes as text.
+func asText(extract extractor) extractor {
+	return func(r *reader, a *Arena, out *Value) {
+		if extract(r, a, out); r.err == nil && !utf8.Valid(out.Bytes()) {
+			r.fail(errText)
+		}
+	}
 }
 
 func throughText(f form, t *Type) extractor {
@@ -236,16 +274,16 @@ func throughText(f form, t *Type) extractor {
 func fieldExtractor(w *avroType, t *Type) (extractor, error) {
 	inner, _ := w.optional()
 	one, err := extractAs(inner, t)
-	if err != nil || w.kind != avroUnion {
+	if err != nil || w.kind != avroUnion || inner.kind == avroUnion { // of several types: read as it is
 		return one, err
 	}
 	null := nullBranch(w)
 	return func(r *reader, a *Arena, out *Value) {
 		switch i := r.long(); {
-		case i == null:
-			return
 		case i < 0 || i >= int64(len(w.branches)):
 			r.fail(errBranch)
+			return
+		case i == null:
 			return
 		}
 		one(r, a, out)
@@ -347,7 +385,87 @@ func extractDate(r *reader, _ *Arena, out *Value) {
 	}
 }
 
-func extractMilliTime(r *reader, _ *Arena, out *Value) { *out = IntValue(r.int() * 1000) }
+// timeOfDay is a time, or the text of one that is none of a day: MySQL's times are spans of up to 838 hours.
+func timeOfDay(micros int64, a *Arena) Value {
+	if micros >= 0 && micros <= microsPerDay {
+		return IntValue(micros)
+	}
+	var room [32]byte
+	text := room[:0]
+	span := uint64(micros)
+	if micros < 0 {
+		text, span = append(text, '-'), -span
+	}
+	const second = microsPerSecond
+	text = appendPadded(text, span/(3600*second), 2)
+	text = appendPadded(append(text, ':'), span/(60*second)%60, 2)
+	text = appendPadded(append(text, ':'), span/second%60, 2)
+	if rest := span % second; rest > 0 {
+		text = appendPadded(append(text, '.'), rest, 6)
+	}
+	kept := a.Bytes(len(text))
+	copy(kept, text)
+	return UnrepresentableValue(kept)
+}
+
+func extractTime(r *reader, a *Arena, out *Value) { *out = timeOfDay(r.long(), a) }
+
+func extractMilliTime(r *reader, a *Arena, out *Value) { *out = timeOfDay(r.int()*1000, a) }
+
+func extractNanoTime(r *reader, a *Arena, out *Value) {
+	micros, _ := floorDiv(r.long(), 1000)
+	*out = timeOfDay(micros, a)
+}
+
+// extractBinaryUUID reads the 16 bytes of a uuid.
+func extractBinaryUUID(r *reader, a *Arena, out *Value) {
+	b := r.take(16)
+	if r.err != nil {
+		return
+	}
+	text := a.Bytes(36)
+	n := 0
+	for i, c := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[n] = '-'
+			n++
+		}
+		const hexDigits = "0123456789abcdef"
+		text[n], text[n+1] = hexDigits[c>>4], hexDigits[c&15]
+		n += 2
+	}
+	*out = BytesValue(text)
+}
+
+// extractAvroDuration reads months, days and milliseconds, three little-endian numbers without sign.
+func extractAvroDuration(r *reader, a *Arena, out *Value) {
+	b := r.take(12)
+	if r.err != nil {
+		return
+	}
+	months, days, millis := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
+	if months <= math.MaxInt32 && days <= math.MaxInt32 {
+		*out = IntervalValue(int32(months), int32(days), int64(millis)*1000)
+		return
+	}
+	text := fmt.Appendf(nil, "P%dM%dDT%d.%03dS", months, days, millis/1000, millis%1000)
+	kept := a.Bytes(len(text))
+	copy(kept, text)
+	*out = UnrepresentableValue(kept)
+}
+
+// extractBigDecimal reads a decimal with its own scale: bytes that hold the unscaled number, again as bytes, and an int.
+func extractBigDecimal(r *reader, _ *Arena, out *Value) {
+	inner := reader{buf: r.bytes()}
+	unscaled := inner.bytes()
+	scale := inner.int()
+	if inner.err != nil || inner.at != len(inner.buf) || scale < -maxScale || scale > maxScale {
+		r.fail(errValue)
+	}
+	if r.err == nil {
+		*out = decimalOf(unscaled, int32(scale))
+	}
+}
 
 func extractMillis(r *reader, _ *Arena, out *Value) {
 	millis := r.long()

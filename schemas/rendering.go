@@ -6,6 +6,44 @@ import (
 	"strconv"
 )
 
+// maxRendered bounds the JSON of one value, in bytes: long names can stand before values of one byte.
+const maxRendered = 64 << 20
+
+// leafForm is the form of a type inside of a rendered one that says more than its base type: a decimal, a date. nil for
+// any other.
+func (w *avroType) leafForm() *form {
+	if w.leaf != nil || w.plain {
+		return w.leaf
+	}
+	w.plain = true
+	if w.kind == avroArray || w.kind == avroMap || w.kind == avroUnion || w.kind == avroNull || w.kind == avroEnum {
+		return nil
+	}
+	f, err := formOf(w)
+	if err != nil {
+		return nil
+	}
+	switch f.typ.Kind {
+	case Decimal, Date, Time, Timestamp, TimestampTZ, Interval, UUID:
+		w.leaf = &f
+	}
+	return w.leaf
+}
+
+// renderLeaf renders a number as a number and all else as the text that a column of its type has.
+func renderLeaf(dst []byte, f *form, r *reader) []byte {
+	var a Arena
+	var v Value
+	f.extract(r, &a, &v)
+	if r.err != nil {
+		return dst
+	}
+	if _, _, special := v.Decimal(); f.typ.Kind == Decimal && v.kind == KindDecimal && special == Finite {
+		return AppendText(dst, &f.typ, v)
+	}
+	return appendJSONString(dst, AppendText(nil, &f.typ, v))
+}
+
 // renderedForm reads a value that has no canonical type (a record, a map, a union of several types) as its JSON: fields
 // and keys by name, bytes in base 64. Topics of others have them, such as Debezium's points.
 func renderedForm(w *avroType) form {
@@ -25,11 +63,18 @@ func render(dst []byte, w *avroType, r *reader, depth int) []byte {
 	if depth > maxSchemaDepth {
 		r.fail(errDepth)
 	}
+	if len(dst) > maxRendered {
+		r.fail(errSize)
+	}
 	if r.err != nil {
 		return dst
 	}
+	if f := w.leafForm(); f != nil {
+		return renderLeaf(dst, f, r)
+	}
 	switch w.kind {
 	case avroNull:
+		r.spend(1)
 		return append(dst, "null"...)
 	case avroBoolean:
 		return strconv.AppendBool(dst, r.boolean())
@@ -48,7 +93,7 @@ func render(dst []byte, w *avroType, r *reader, depth int) []byte {
 	case avroBytes:
 		return appendBase64(dst, r.bytes())
 	case avroFixed:
-		return appendBase64(dst, r.take(w.size))
+		return appendBase64(dst, r.takeFixed(w.size))
 	case avroString:
 		return appendJSONString(dst, r.bytes())
 	case avroEnum:
@@ -59,12 +104,14 @@ func render(dst []byte, w *avroType, r *reader, depth int) []byte {
 		}
 		return appendJSONString(dst, w.symbols[i])
 	case avroUnion:
-		i := r.long()
-		if i < 0 || i >= int64(len(w.branches)) {
-			r.fail(errBranch)
+		switch b := r.branch(w); {
+		case b == nil:
 			return dst
+		case b.kind == avroNull:
+			return append(dst, "null"...)
+		default:
+			return render(dst, b, r, depth+1)
 		}
-		return render(dst, w.branches[i], r, depth+1)
 	}
 	return renderMany(dst, w, r, depth)
 }
@@ -87,6 +134,7 @@ func renderMany(dst []byte, w *avroType, r *reader, depth int) []byte {
 	}
 	switch w.kind {
 	case avroRecord:
+		r.spendIf(len(w.fields) == 0)
 		dst = append(dst, '{')
 		for i := range w.fields {
 			comma()

@@ -42,6 +42,8 @@ var (
 	errLength = errors.New("a length outside the body")
 	errBranch = errors.New("a union branch that the schema does not have")
 	errBlock  = errors.New("an array or map block of impossible size")
+	errWork   = errors.New("too many values that take no byte")
+	errSize   = errors.New("a value whose JSON is too long")
 	errDepth  = errors.New("nested too deeply")
 	errValue  = errors.New("a number outside its type")
 	errText   = errors.New("text that is not of its type")
@@ -50,9 +52,33 @@ var (
 // reader takes Avro values from the front of buf. The first problem stops it: err says what, at says where, and all
 // that is read afterwards is zero.
 type reader struct {
-	buf []byte
-	at  int
-	err error
+	buf  []byte
+	at   int
+	err  error
+	free int // values read that took no byte
+}
+
+// maxFree bounds the values of a body that take no byte (nulls, empty records and fixed ones): a few bytes could stand
+// for millions of them.
+const maxFree = 1 << 16
+
+// spend counts n values that take no byte.
+func (r *reader) spend(n int) {
+	if r.free += n; r.free > maxFree {
+		r.fail(errWork)
+	}
+}
+
+func (r *reader) spendIf(empty bool) {
+	if empty {
+		r.spend(1)
+	}
+}
+
+// takeFixed is take for a fixed, which may be of size 0.
+func (r *reader) takeFixed(size int64) []byte {
+	r.spendIf(size == 0)
+	return r.take(size)
 }
 
 // fail keeps the first problem, and lets the buffer end here.
@@ -136,6 +162,9 @@ func (r *reader) block(least int) int {
 	if n > int64(len(r.buf)-r.at)/int64(max(least, 1)) {
 		r.fail(errBlock)
 		return 0
+	}
+	if least == 0 && r.err == nil {
+		r.spend(int(n))
 	}
 	if r.err != nil {
 		return 0
