@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -112,6 +113,9 @@ func (s *server) connectError(err error) error {
 	err = fmt.Errorf("connect to PostgreSQL at %s as %s: %w", s.address(), s.config.User, connectCause(err))
 	switch code {
 	case "":
+		if failure.RefusedCertificate(err) {
+			return failure.As(failure.Config, err, hintCertificate)
+		}
 		return failure.WithHint(err, "see that the server runs and can be reached from here, and that postgres.url names it")
 	case codeInvalidPassword, codeInvalidAuthorization:
 		return failure.As(failure.Config, err, "check user and password in postgres.url, and the server's pg_hba.conf")
@@ -124,14 +128,30 @@ func (s *server) connectError(err error) error {
 	return err
 }
 
+// hintCertificate is the way out when one side of a TLS connection did not accept the other's certificate.
+const hintCertificate = "check sslrootcert in postgres.url, the host's name against the server's certificate, and sslcert and sslkey where the server asks for them"
+
 // connectCause takes from pgconn's error what went wrong, without the addresses and names that it repeats for every try.
 // pgconn leaves the password out of its messages.
 func connectCause(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg
 	}
+	if failure.RefusedCertificate(err) {
+		return tlsCause(err)
+	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok {
 		return dial
+	}
+	return err
+}
+
+func tlsCause(err error) error {
+	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return refused
+	}
+	if alert, ok := errors.AsType[*net.OpError](err); ok {
+		return alert
 	}
 	return err
 }

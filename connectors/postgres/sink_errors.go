@@ -60,7 +60,7 @@ func refusedState(code string) bool {
 func (s *pgSink) connectError(err error) error {
 	c := s.config
 	err = fmt.Errorf("connect to the target at %s:%d, database %s as %s: %w", c.Host, c.Port, c.Database, c.User, connectCause(err))
-	if sinkState(err) == "" {
+	if sinkState(err) == "" && !failure.RefusedCertificate(err) {
 		return failure.WithHint(err, "see that the server runs and can be reached from here, and that postgres.url names it")
 	}
 	return err
@@ -73,6 +73,8 @@ func openError(err error) error {
 		return failure.As(failure.Config, err, "check user and password in postgres.url, and the server's pg_hba.conf")
 	case code == "3D000":
 		return failure.As(failure.Config, err, "create the database, or correct its name in postgres.url")
+	case failure.RefusedCertificate(err):
+		return failure.As(failure.Config, err, hintCertificate)
 	}
 	return err
 }

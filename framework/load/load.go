@@ -143,6 +143,10 @@ func (l *Loader) sessions(ctx context.Context, t *target) error {
 // mean that the configuration is wrong.
 func (l *Loader) unreached(err error) error {
 	err = fmt.Errorf("reach Kafka: %w", err)
+	if failure.RefusedCertificate(err) {
+		return l.misconfigured(err, "check kafka.tls: ca against the brokers' certificate, server_name against its names, "+
+			"cert and key where the brokers ask for them")
+	}
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return failure.WithHint(err, "see that the brokers run and can be reached from here, and that kafka.brokers names them")
 	}
@@ -150,11 +154,19 @@ func (l *Loader) unreached(err error) error {
 		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,
 		kerr.ClusterAuthorizationFailed,
 	} {
-		if !l.reached && errors.Is(err, refused) {
-			return failure.As(failure.Config, err, "see the key kafka, and what the brokers allow this user")
+		if errors.Is(err, refused) {
+			return l.misconfigured(err, "see the key kafka, and what the brokers allow this user")
 		}
 	}
 	return err
+}
+
+// misconfigured marks an error as the configuration's fault, unless the same configuration has worked in this process.
+func (l *Loader) misconfigured(err error, hint string) error {
+	if l.reached {
+		return failure.WithHint(err, hint)
+	}
+	return failure.As(failure.Config, err, hint)
 }
 
 // session is one membership in the consumer group: from joining it to leaving it. Nothing of it outlives it.

@@ -75,11 +75,17 @@ func ping(ctx context.Context, cl *kgo.Client) error {
 		return nil
 	}
 	err = fmt.Errorf("reach Kafka: %w", err)
+	if failure.RefusedCertificate(err) {
+		return err
+	}
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
 		return failure.WithHint(err, "see that the brokers run and can be reached from here, and that kafka.brokers names them")
 	}
 	return err
 }
+
+// hintCertificate is the way out when one side of a TLS connection did not accept the other's certificate.
+const hintCertificate = "check kafka.tls: ca against the brokers' certificate, server_name against its names, cert and key where the brokers ask for them"
 
 // classify marks what Kafka's errors mean to a publisher. started says that the publisher has been at work before:
 // credentials that are refused then were good once, and may be again.
@@ -97,6 +103,9 @@ func classify(err error, started bool) error {
 	}
 	if started {
 		return err
+	}
+	if failure.RefusedCertificate(err) {
+		return failure.As(failure.Config, err, hintCertificate)
 	}
 	for _, refused := range []error{
 		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,

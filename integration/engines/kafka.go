@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed" // for the POM
@@ -27,6 +28,11 @@ type KafkaOptions struct {
 	Dir string
 	// Settings are broker properties; they win over those of the package.
 	Settings map[string]string
+	// Security is what the clients' listener asks for: PLAINTEXT (also when it is empty), SSL, SASL_PLAINTEXT or SASL_SSL. What
+	// belongs to it stands in Settings, under listener.name.client.
+	Security string
+	// Users may log in by SCRAM-SHA-256 and SCRAM-SHA-512 with these passwords. They count when the folder is new.
+	Users map[string]string
 	// Proxied is the address of a proxy. It adds a listener whose clients are told to come back through the proxy; the
 	// proxy's upstream is ProxiedUpstream. "" adds none.
 	Proxied string
@@ -126,7 +132,7 @@ func (k *Kafka) properties() []string {
 		"inter.broker.listener.name":     "INTERNAL",
 		"listeners":                      listeners + ",CONTROLLER://" + loopback(k.ports.controller),
 		"advertised.listeners":           advertised,
-		"listener.security.protocol.map": "CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"listener.security.protocol.map": fmt.Sprintf("CLIENT:%s,PROXIED:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT", cmp.Or(k.opt.Security, "PLAINTEXT")),
 		"log.dirs":                       k.file("data"),
 
 		// Syncline makes every topic itself; one that appears by accident is a fault that a test must see.
@@ -181,8 +187,16 @@ func (k *Kafka) format(ctx context.Context) error {
 	if err := os.RemoveAll(k.file("data")); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, path, "-Xmx128m", "-Dlog4j2.configurationFile="+k.file("log4j2.properties"),
-		"-cp", filepath.Join(k.home, "*"), "kafka.tools.StorageTool", "format", "-t", clusterID(), "-c", k.file("server.properties"))
+	args := []string{
+		"-Xmx128m", "-Dlog4j2.configurationFile=" + k.file("log4j2.properties"),
+		"-cp", filepath.Join(k.home, "*"), "kafka.tools.StorageTool", "format", "-t", clusterID(), "-c", k.file("server.properties"),
+	}
+	for user, password := range k.opt.Users {
+		for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
+			args = append(args, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", mechanism, user, password))
+		}
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = k.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the storage: %w: %s", err, out)
