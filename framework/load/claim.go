@@ -150,6 +150,9 @@ func (s *session) begin(ctx context.Context, parts []*partition) error {
 	if err != nil {
 		return fmt.Errorf("claim %d partitions in the ledger: %w", len(parts), err)
 	}
+	if err := s.confirmResets(ctx, parts); err != nil {
+		return err
+	}
 	for _, p := range parts {
 		e, err := entryOf(entries, p)
 		if err != nil {
@@ -161,6 +164,38 @@ func (s *session) begin(ctx context.Context, parts []*partition) error {
 		p.start(e)
 	}
 	return s.adopt(ctx, parts)
+}
+
+// confirmResets reads the offsets that an operator seems to have set once more, now that the partitions are claimed. Between
+// the first reading and the claim this process may have slept: another member has then obeyed the reset, marked the offset and
+// written what comes after it, and to obey it again would repeat all that. From the claim on no other member writes.
+func (s *session) confirmResets(ctx context.Context, parts []*partition) error {
+	var set []*partition
+	for _, p := range parts {
+		if g := s.groupOffset(p); g.offset >= 0 && !g.ours {
+			set = append(set, p)
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	offsets, err := kadm.NewClient(s.client).FetchOffsets(ctx, s.opts.group())
+	if err != nil {
+		return fmt.Errorf("read the offsets of %s: %w", s.opts.group(), err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range set {
+		g := groupOffset{offset: -1}
+		if o, ok := offsets.Lookup(p.Topic, p.Partition.Partition); ok {
+			if o.Err != nil {
+				return fmt.Errorf("read the offset of %s partition %d: %w", p.Topic, p.Partition.Partition, o.Err)
+			}
+			g = groupOffset{o.At, strings.HasPrefix(o.Metadata, mark)}
+		}
+		s.group[topicPartition{p.Topic, p.Partition.Partition}] = g
+	}
+	return nil
 }
 
 // adopt puts our mark on the offsets that an operator set, before the first batch: an offset that stayed without it

@@ -156,6 +156,48 @@ func TestAResetIsMarkedBeforeAnythingIsWritten(t *testing.T) {
 	}
 }
 
+// TestAResetThatAnotherMemberHasObeyedIsNotObeyedAgain is about a member that reads the group's offset, sleeps while another one
+// obeys the reset in it and writes on, and then claims.
+func TestAResetThatAnotherMemberHasObeyedIsNotObeyedAgain(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(keyless(900)).describe()
+	f.send(insert(1, "a", "x"))
+	f.send(insert(2, "b", "y"))
+	a, b := `{"big":"x","id":"1","note":"a"}`, `{"big":"y","id":"2","note":"b"}`
+	l := w.start()
+	w.holds("public.orders", a, b)
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.cluster.ControlKey(kmsg.OffsetFetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		return offsetsAsTheyWere(r.(*kmsg.OffsetFetchRequest), 2), nil, true
+	})
+	w.start()
+	f.send(insert(3, "c", "z"))
+	w.holds("public.orders", a, b, `{"big":"z","id":"3","note":"c"}`)
+}
+
+// offsetsAsTheyWere answers with an offset that an operator set.
+func offsetsAsTheyWere(req *kmsg.OffsetFetchRequest, offset int64) *kmsg.OffsetFetchResponse {
+	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	for _, g := range req.Groups {
+		group := kmsg.NewOffsetFetchResponseGroup()
+		group.Group = g.Group
+		for _, t := range g.Topics {
+			topic := kmsg.NewOffsetFetchResponseGroupTopic()
+			topic.Topic, topic.TopicID = t.Topic, t.TopicID
+			for _, n := range t.Partitions {
+				p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+				p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = n, offset, -1, kmsg.StringPtr("")
+				topic.Partitions = append(topic.Partitions, p)
+			}
+			group.Topics = append(group.Topics, topic)
+		}
+		resp.Groups = append(resp.Groups, group)
+	}
+	return resp
+}
+
 func TestAVanishedLedgerStops(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	w.feed(orders(900)).describe().send(insert(1, "a", "x"))

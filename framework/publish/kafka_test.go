@@ -19,8 +19,8 @@ func realKafka(t testing.TB) cluster {
 }
 
 func TestChangesArriveOnceAndInOrder(t *testing.T) {
+	c, up := realKafka(t), newUpstream() // first of all: it may start the engine, which outlives the test
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	c, up := realKafka(t), newUpstream()
 	table := itemsTable("items")
 	up.rows(table, 1, 1000)
 	p := run(t, c.options(up))
