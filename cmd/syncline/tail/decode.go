@@ -237,10 +237,10 @@ func (d *decoder) position(e *Event, r *kgo.Record) {
 // table reads a record of the tables topic.
 func (d *decoder) table(e *Event, r *kgo.Record) {
 	e.Kind = TableKind
+	key, t, err := schemas.ParseTableRecord(r.Key, r.Value)
 	if json.Valid(r.Key) {
-		e.Key = bare(string(r.Key), r.Key)
+		e.Key = bare(fmt.Sprintf("%s#%d", key.Topic, key.SchemaID), r.Key)
 	}
-	_, t, err := schemas.ParseTableRecord(r.Key, r.Value)
 	switch {
 	case err != nil:
 		e.Kind = UnreadableKind

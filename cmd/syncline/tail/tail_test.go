@@ -141,7 +141,10 @@ func shown(t *testing.T, o Options) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	o.Kafka, o.Registry, o.InternalPrefix, o.Out = w.kafka, w.registry, "syncline", &out
+	o.Kafka, o.Registry, o.Out = w.kafka, w.registry, &out
+	if o.InternalPrefix == "" {
+		o.InternalPrefix = "syncline"
+	}
 	if err := Run(ctx, o); err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +312,7 @@ func TestInternalTopicsAreReadable(t *testing.T) {
 		t.Errorf("got %v", positions)
 	}
 	got = shown(t, Options{Topic: "syncline.tables"})
-	if want := "public.orders: id bigint key, total numeric(10,2) not null, note text, tags text[]"; !strings.Contains(got, want) {
+	if want := "table      shop.public.orders#2  0@0        public.orders: id bigint key, total numeric(10,2) not null, note text, tags text[]"; !strings.Contains(got, want) {
 		t.Errorf("the tables topic lacks %q:\n%s", want, got)
 	}
 	got = shown(t, Options{Topic: "shop.dlq"})
@@ -372,12 +375,14 @@ func TestWhatCannotBeDecodedIsShownAndDoesNotEndTheTail(t *testing.T) {
 	good := published(t)
 	cut := *good[0]
 	cut.Value, cut.Headers = cut.Value[:20], nil
-	put(t, "broken", &kgo.Record{Key: []byte("k"), Value: []byte("no Avro")}, &cut, &kgo.Record{Value: []byte{0, 0, 0, 1, 0, 1}}, good[5])
+	odd := *good[0]
+	odd.Value, odd.Headers = bytes.Replace(odd.Value, []byte{2, 'c', 2}, []byte{2, 'x', 2}, 1), nil
+	put(t, "broken", &kgo.Record{Key: []byte("k"), Value: []byte("no Avro")}, &cut, &kgo.Record{Value: []byte{0, 0, 0, 1, 0, 1}}, &odd, good[5])
 	got := events(t, Options{Topic: "broken", Keys: []string{"id=77"}})
-	if len(got) != 3 { // the tombstone is of another key
+	if len(got) != 4 { // the tombstone is of another key
 		t.Fatalf("got %v", got)
 	}
-	for i, want := range []string{"not in Confluent's wire format", "byte 7", "schema 256"} {
+	for i, want := range []string{"not in Confluent's wire format", "byte 7", "schema 256", "an operation that does not exist"} {
 		e := got[i]
 		if e["kind"] != "unreadable" || !strings.Contains(fmt.Sprint(e["error"]), want) || e["hex"] == "" {
 			t.Errorf("got %v, want the error %s", e, want)
@@ -416,6 +421,16 @@ func TestForeignTopicsAreReadable(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"page": "/a", "user": 7.0}, got[3]["document"]); diff != "" || got[3]["kind"] != "record" || got[3]["key"] != "plain" {
 		t.Errorf("%v: %s", got[3], diff)
+	}
+}
+
+func TestATableThatNothingDescribesIsShownByItsSchema(t *testing.T) {
+	all := events(t, Options{Topic: ordersTopic, From: "beginning", Count: 3, InternalPrefix: "elsewhere"})
+	if len(all) != 3 || all[2]["kind"] != "change" || all[2]["after"].(map[string]any)["total"] != "1.26" {
+		t.Fatalf("got %v", all)
+	}
+	if diff := cmp.Diff([]any{"note"}, all[2]["unchanged"]); diff != "" {
+		t.Error(diff)
 	}
 }
 
