@@ -18,6 +18,7 @@ type Inspector struct {
 	// derived says of which versions the tables topic has no description.
 	derived map[codecKey]bool
 	keys    map[uint32]*schemas.KeyDecoder
+	last    *codec
 	// What the last Change and the last Key handed out lies here.
 	change, key schemas.Arena
 }
@@ -36,22 +37,24 @@ func NewInspector(kafka []kgo.Opt, registry Registry, internalPrefix string) *In
 	}
 }
 
-// Change decodes the value of a record of a table's topic. whole says that every column of Before is known. What it returns
-// is valid until the next call. A version that the tables topic does not describe is shown as its schema describes it.
+// Change decodes a record of a table's topic; c is nil for a tombstone that says nothing of its own. whole says that every
+// column of Before is known. What it returns is valid until the next call. A version that the tables topic does not describe
+// is shown as its schema describes it.
 func (i *Inspector) Change(ctx context.Context, r *kgo.Record) (c *schemas.Change, whole bool, err error) {
 	i.change.Reset()
 	s, err := stampOf(r)
 	if err != nil {
 		return nil, false, err
 	}
-	id, body, err := schemas.SplitWire(r.Value)
-	if err != nil {
+	id, body, err := i.catalog.valueOf(ctx, r, s, i.last)
+	if err != nil || id == 0 {
 		return nil, false, err
 	}
 	k, err := i.codec(ctx, r, id, s)
 	if err != nil {
 		return nil, false, err
 	}
+	i.last = k
 	e, err := i.catalog.decode(ctx, k, r, body, s, &i.change)
 	if err != nil {
 		return nil, false, err
@@ -63,7 +66,8 @@ func (i *Inspector) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp
 	version := codecKey{topic: r.Topic, id: id, table: s.table, ours: s.hasTable}
 	if !i.derived[version] {
 		k, err := i.catalog.codec(ctx, r, id, s)
-		if _, final := errors.AsType[*unreadable](err); err == nil || final || !s.hasTable {
+		described := i.catalog.tables.find(schemas.TableKey{Topic: r.Topic, SchemaID: id, Version: s.table}) != nil
+		if _, final := errors.AsType[*unreadable](err); err == nil || final || described || !s.hasTable {
 			return k, err
 		}
 	}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -48,9 +49,12 @@ type wire struct {
 	page    *wiredoc.Page
 }
 
-func newWire(t *testing.T) *wire {
-	e := offline(t, wireTable())
+func newWire(t *testing.T) *wire { return newWireAs(t, schemas.Mapping{Prefix: "shop"}) }
+
+func newWireAs(t *testing.T, m schemas.Mapping) *wire {
+	e := offlineAs(t, wireTable(), m)
 	known := e.tables.latest
+	known.schemaID = binary.BigEndian.AppendUint32(nil, 2)
 	return &wire{
 		T: t, emitter: e, table: known, page: wiredoc.Open(t, "../../docs/wire.md", *update),
 		schemas: map[uint32]string{1: known.encoder.KeySchema(), 2: known.encoder.ValueSchema()},
@@ -103,6 +107,18 @@ func TestTheDumpsOfRecordsAreTrue(t *testing.T) {
 
 	truncated := w.records(7, schemas.Change{Op: schemas.Truncate})
 	w.page.Shows("truncate", wiredoc.Record(&truncated[0], w.schemas, folded...))
+}
+
+func TestTheDumpsOfRowsWithoutEnvelopeAreTrue(t *testing.T) {
+	w := newWireAs(t, schemas.Mapping{Prefix: "shop", Types: schemas.TypesAvro, Shape: schemas.ShapeRow})
+	w.page.Shows("row-schema", strings.ReplaceAll(w.schemas[2], `{"name":`, "\n  {\"name\":"))
+	created := w.records(1, schemas.Change{Op: schemas.Create, After: order(7, schemas.DecimalValue([]byte{0x04, 0xce}, 2), schemas.StringValue("Ada"))})
+	w.page.Shows("row-create", wiredoc.Record(&created[0], w.schemas))
+	deleted := w.records(2, schemas.Change{Op: schemas.Delete, Before: order(7, schemas.Null(), schemas.Null()), BeforeKeyOnly: true})
+	if len(deleted) != 1 {
+		t.Errorf("a delete is %d records", len(deleted))
+	}
+	w.page.Shows("row-delete", wiredoc.Record(&deleted[0], w.schemas))
 }
 
 func TestTheSchemasOfTheDumpsAreTrue(t *testing.T) {

@@ -49,6 +49,23 @@ var registryCalls = []struct {
 	{`client.set_compatibility(None, "FULL")`, map[string]any{"compatibility": "FULL"}},
 	{`client.get_compatibility()`, "FULL"},
 	{`client.get_global_mode()`, "READWRITE"},
+	{`client.register_schema("base", Schema('{"type":"record","name":"base","fields":[]}', "AVRO"))`, 4.0},
+	{`client.register_schema("user", record(("b", "base", {}), references=[SchemaReference("base", "base", 1)]))`, 5.0},
+	{`[r.subject for r in client.get_schema(5).references]`, []any{"base"}},
+	{`client.get_referenced_by("base", 1)`, []any{5.0}},
+	{`client.delete_subject("base")`, "422 42206"},
+	{`client.delete_version("s", 3)`, 3.0},
+	{`client.get_versions("s")`, []any{1.0, 2.0}},
+	{`client.get_versions("s", deleted=True)`, []any{1.0, 2.0, 3.0}},
+	{`client.delete_subject("user")`, []any{1.0}},
+	{`client.delete_subject("user", permanent=True)`, []any{1.0}},
+	{`client.get_subjects()`, []any{"base", "other", "s"}},
+	{`client.update_mode("s", "READONLY")`, "READONLY"},
+	{`client.register_schema("s", record(optional))`, "422 42205"},
+	{`client.set_compatibility("s", "FULL")`, "422 42205"},
+	{`client.update_mode("s", "READWRITE")`, "READWRITE"},
+	{`client.delete_config("s").compatibility_level`, "NONE"},
+	{`client.get_compatibility("s")`, "404 40408"},
 }
 
 func TestAStockPythonClientUsesTheEmbeddedRegistry(t *testing.T) {

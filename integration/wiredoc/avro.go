@@ -86,6 +86,9 @@ func (w *walk) value(field string, schema any) {
 			w.array(field, s["items"])
 		default:
 			meaning, _ := s["connect.name"].(string)
+			if meaning == "" {
+				meaning, _ = s["logicalType"].(string)
+			}
 			w.primitive(field, s["type"].(string), meaning[strings.LastIndexByte(meaning, '.')+1:])
 		}
 	}

@@ -76,6 +76,8 @@ func headerSays(h kgo.RecordHeader) string {
 	switch h.Key {
 	case "syncline.version":
 		return fmt.Sprintf("commit LSN %X/%X, change %d of it", binary.BigEndian.Uint32(h.Value), binary.BigEndian.Uint32(h.Value[4:]), h.Value[15])
+	case "syncline.schema":
+		return fmt.Sprintf("schema id %d", binary.BigEndian.Uint32(h.Value))
 	case "syncline.table":
 		return fmt.Sprintf("table version %d", binary.BigEndian.Uint64(h.Value))
 	}

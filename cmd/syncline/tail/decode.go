@@ -68,11 +68,6 @@ func (d *decoder) event(ctx context.Context, r *kgo.Record) (*Event, error) {
 		return e, nil
 	}
 	d.key(ctx, e, r)
-	if r.Value == nil {
-		e.Kind = TombstoneKind
-		e.Version = versionOf(r)
-		return e, nil
-	}
 	d.change(ctx, e, r)
 	return e, nil
 }
@@ -120,10 +115,14 @@ func (d *decoder) key(ctx context.Context, e *Event, r *kgo.Record) {
 	e.fails(err, r.Key)
 }
 
-// change decodes a value that is a change event, or else other Avro.
+// change decodes a change event, a tombstone, or else other Avro.
 func (d *decoder) change(ctx context.Context, e *Event, r *kgo.Record) {
 	c, whole, err := d.inspector.Change(ctx, r)
-	if err == nil {
+	switch {
+	case err == nil && c == nil:
+		e.Kind, e.Version = TombstoneKind, versionOf(r)
+		return
+	case err == nil:
 		e.Kind = ChangeKind
 		e.describe(c, whole, r)
 		return
@@ -266,7 +265,7 @@ func (d *decoder) deadLetter(ctx context.Context, e *Event, r *kgo.Record, lette
 			e.fails(err, r.Value)
 		}
 		e.Version = versionOf(r)
-	case r.Value != nil:
+	default:
 		d.change(ctx, e, &origin)
 	}
 	e.Kind, e.DeadLetter = DeadLetterKind, letter

@@ -52,7 +52,8 @@ func inWorld(m *testing.M) int {
 	w.client, err = kgo.NewClient(append(w.kafka, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	must(err)
 	defer w.client.Close()
-	must(w.publish(ctx))
+	must(w.publish(ctx, "shop", schemas.Mapping{Prefix: "shop"}))
+	must(w.publish(ctx, "rows", schemas.Mapping{Prefix: "rows", Types: schemas.TypesAvro, Shape: schemas.ShapeRow}))
 	return m.Run()
 }
 
@@ -95,11 +96,11 @@ var changes = []schemas.Change{
 }
 
 // publish runs a source that emits the changes, with the real publisher.
-func (w *world) publish(ctx context.Context) error {
+func (w *world) publish(ctx context.Context, name string, m schemas.Mapping) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p, err := publish.New(publish.Options{
-		Name: "shop", Kafka: w.kafka, Registry: w.registry.Registrar(registry.Policy{AutoRegister: true}), Mapping: schemas.Mapping{Prefix: "shop"}, AtLeastOnce: true, Log: zap.NewNop(),
+		Name: name, Kafka: w.kafka, Registry: w.registry.Registrar(registry.Policy{AutoRegister: true}), Mapping: m, AtLeastOnce: true, Log: zap.NewNop(),
 		Open: func(context.Context, source.Env) (source.Source, error) { return &script{cancel}, nil },
 	})
 	if err != nil {
@@ -194,6 +195,20 @@ func TestALineForEachChange(t *testing.T) {
 		if !strings.Contains(got, part) {
 			t.Errorf("the truncate lacks %q:\n%s", part, got)
 		}
+	}
+}
+
+func TestRowsWithoutAnEnvelopeAreChangesToo(t *testing.T) {
+	want := `TIME                      OP         KEY           AT         WHAT
+2026-11-25T12:00:00.250Z  c          id=1          0@0        total=1.20 note="two words" tags={new,NULL}
+2026-11-25T12:00:00.250Z  u          id=1          0@1        total=1.25 note="two words" tags={new,NULL}
+2026-11-25T12:00:00.250Z  u          id=1          0@2        total=1.26 tags=null (unchanged: note)
+2026-11-25T12:00:00.250Z  c          id=3          0@3        total=0.05 note=null tags={{1,2},{3,4}}
+2026-11-25T12:00:00.250Z  d          id=1          0@4
+2026-11-25T12:00:00.250Z  t                        0@5        all rows of public.orders
+`
+	if diff := cmp.Diff(want, shown(t, Options{Topic: "rows.public.orders", From: "beginning"})); diff != "" {
+		t.Error(diff)
 	}
 }
 
