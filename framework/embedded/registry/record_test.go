@@ -340,3 +340,19 @@ func TestEveryPrefixOfTheTopicKeepsTheIDs(t *testing.T) {
 		}
 	}
 }
+
+func TestASchemaInTheTopicThatCannotBeReadStopsItsSubjectAlone(t *testing.T) {
+	_, brokers := serve(t)
+	fill(t, brokers, []record{
+		{[]byte(`{"keytype":"SCHEMA","subject":"broken","version":1,"magic":1}`), []byte(`{"subject":"broken","version":1,"id":1,"schema":"{\"type\":\"recor\"}","deleted":false}`)},
+		{[]byte(`{"keytype":"SCHEMA","subject":"dangling","version":1,"magic":1}`), []byte(`{"subject":"dangling","version":1,"id":2,"references":[{"name":"A","subject":"a","version":1}],"schema":"\"A\"","deleted":false}`)},
+	})
+	converse(t, reopened(t, brokers), []step{
+		{"POST", "/subjects/broken/versions", body(one), 500, `{"error_code":50001,"message":"Error in the backend data store: subject \"broken\" version 1: parse Avro schema:`},
+		{"POST", "/subjects/dangling/versions", body(one), 500, `{"error_code":50001,"message":"Error in the backend data store: subject \"dangling\" version 1: reference \"A\": no schema found`},
+		{"GET", "/schemas/ids/1/schema", "", 200, `{"type":"recor"}`},
+		{"POST", "/subjects/fine/versions", body(one), 200, `{"id":3}`},
+		{"PUT", "/config/broken", `{"compatibility":"NONE"}`, 200, ""},
+		{"POST", "/subjects/broken/versions", body(one), 200, `{"id":3}`}, // the way out
+	})
+}
