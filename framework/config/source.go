@@ -29,6 +29,10 @@ type Source struct {
 	Tombstones bool `yaml:"tombstones"`
 	// SkippedOperations are left out, by Debezium's letters; [t] leaves out truncates, as Debezium does by default.
 	SkippedOperations []string `yaml:"skipped_operations"`
+	// OnRefusedSchema says what becomes of a table whose schema the registry refuses: stop ends the connector before the
+	// first event that needs it; quarantine sends the table's events to the topic TOPIC.quarantine, from where the first
+	// start at which the registry takes the schema brings them into the table's own topic, in order.
+	OnRefusedSchema string `yaml:"on_refused_schema"`
 	// Buffer bounds the bytes that wait for Kafka; reading stops while it is full.
 	Buffer Size `yaml:"buffer"`
 }
@@ -46,14 +50,15 @@ type Topics struct {
 // SourceDefaults is a Source before the file is read.
 func SourceDefaults() Source {
 	return Source{
-		Common:     commonDefaults(),
-		Types:      "debezium",
-		Shape:      "envelope",
-		Topics:     Topics{Partitions: 1, Replication: -1},
-		Delivery:   "exactly_once",
-		Latency:    "default",
-		Tombstones: true,
-		Buffer:     32 << 20,
+		Common:          commonDefaults(),
+		Types:           "debezium",
+		Shape:           "envelope",
+		Topics:          Topics{Partitions: 1, Replication: -1},
+		Delivery:        "exactly_once",
+		Latency:         "default",
+		Tombstones:      true,
+		OnRefusedSchema: "stop",
+		Buffer:          32 << 20,
 	}
 }
 
@@ -88,6 +93,12 @@ func (s Source) Validate() error {
 		if op != "t" && op != "none" {
 			errs = append(errs, fmt.Errorf("skipped_operations: %q: only t (truncate) can be left out, or none", op))
 		}
+	}
+	switch {
+	case s.OnRefusedSchema != "stop" && s.OnRefusedSchema != "quarantine":
+		errs = append(errs, fmt.Errorf("on_refused_schema: %q is neither stop nor quarantine", s.OnRefusedSchema))
+	case s.OnRefusedSchema == "quarantine" && !s.Registry.AutoRegister:
+		errs = append(errs, errors.New("on_refused_schema: quarantine registers schemas under subjects of its own, which registry.auto_register: false forbids"))
 	}
 	if s.Buffer < 1<<20 {
 		errs = append(errs, errors.New("buffer: want at least 1MB"))

@@ -376,6 +376,9 @@ func namedFor(topic, text string) error {
 			namespace = record.Name[:i]
 		}
 	}
+	if of, ok := schemas.QuarantineOf(topic); ok { // its schemas are those of the topic that it stands beside
+		topic = of
+	}
 	if avroName(namespace) != avroName(topic) {
 		return fmt.Errorf("record %s of namespace %q was not made for topic %s", record.Name, namespace, topic)
 	}

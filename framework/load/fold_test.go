@@ -307,6 +307,8 @@ func TestTopicsByPattern(t *testing.T) {
 		{[]string{"*"}, "warehouse.dlq", false},
 		{[]string{"*"}, "other.dlq", false},
 		{[]string{"other.dlq"}, "other.dlq", true},
+		{[]string{"*"}, "shop.public.orders.quarantine", false},
+		{[]string{"shop.public.orders.quarantine"}, "shop.public.orders.quarantine", true},
 		{[]string{"*.dlq"}, "warehouse.dlq", false},
 	} {
 		o := Options{Name: "warehouse", InternalPrefix: "syncline", Topics: tt.topics}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 // Registry gives the texts of schemas.
@@ -32,7 +34,7 @@ type Options struct {
 	// Registry is asked for the schemas of the records.
 	Registry Registry
 	// Topics to read: names, in which * stands for any characters, or regular expressions between slashes. Topics that
-	// appear later are picked up. Internal topics, and dead letter topics that are not named, never match.
+	// appear later are picked up. Internal topics, and topics of dead letters or of a quarantine that are not named, never match.
 	Topics []string
 	// InternalPrefix begins the names of Syncline's own topics; "" is "syncline".
 	InternalPrefix string
@@ -151,13 +153,14 @@ func Consumes(topics []string, topic string) bool {
 // that does not exist yet is waited for.
 func (o *Options) subscription() (topics, excluded []string) {
 	excluded = []string{"^" + regexp.QuoteMeta(o.InternalPrefix) + `\.`, "^" + regexp.QuoteMeta(o.deadLetterTopic()) + "$"}
-	named := false
+	// What is set aside is not a table's topic: it is read only where its name is asked for.
+	for _, suffix := range []string{deadLetterSuffix, schemas.QuarantineTopic("")} {
+		if !slices.ContainsFunc(o.Topics, func(t string) bool { return strings.HasSuffix(t, suffix) }) {
+			excluded = append(excluded, regexp.QuoteMeta(suffix)+"$")
+		}
+	}
 	for _, t := range o.Topics {
 		topics = append(topics, topicPattern(t))
-		named = named || strings.HasSuffix(t, deadLetterSuffix)
-	}
-	if !named {
-		excluded = append(excluded, regexp.QuoteMeta(deadLetterSuffix)+"$")
 	}
 	return topics, excluded
 }

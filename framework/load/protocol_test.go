@@ -1001,6 +1001,7 @@ func TestASchemaTextBelongsToItsTopic(t *testing.T) {
 		{"shop.public.orders", `{"type":"record","name":"shop.public.orders.Envelope"}`, true},
 		{"shop.public.orders", `{"type":"record","name":"Envelope","namespace":"shop.public.products"}`, false},
 		{"shop.public.orders", `{"type":"record","name":"Envelope"}`, false},
+		{"shop.public.orders.quarantine", `{"type":"record","name":"Envelope","namespace":"shop.public.orders"}`, true},
 		{"shop.public.orders", `"string"`, false},
 	} {
 		if err := namedFor(tt.topic, tt.text); (err == nil) != tt.ok {

@@ -180,6 +180,9 @@ func (e *emitter) encode(b *batch, c *schemas.Change, t *table, now time.Time) e
 	if e.tombstone(c, t) {
 		at := len(b.headers)
 		b.header(schemas.HeaderVersion, version)
+		if t.aside != nil {
+			b.header(schemas.HeaderQuarantine, t.aside)
+		}
 		fill(b.add(), t.topic, p, key, nil, b.since(at), now)
 	}
 	return nil

@@ -36,7 +36,16 @@ func (o *Options) client(role string) []kgo.Opt {
 
 // producer returns the client for events and positions.
 func (o *Options) producer(ts *topics) (*kgo.Client, error) {
-	opts := append(o.client("events"),
+	return o.writer(ts, "events", o.transactionalID())
+}
+
+// homecomer returns the client that empties quarantine topics. Its transactional id is its own, and fences a predecessor's.
+func (o *Options) homecomer(ts *topics) (*kgo.Client, error) {
+	return o.writer(ts, "home", o.transactionalID()+".home")
+}
+
+func (o *Options) writer(ts *topics, role, transactionalID string) (*kgo.Client, error) {
+	opts := append(o.client(role),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), // the queue does the waiting, and knows better
 		kgo.ProducerBatchCompression(kgo.SnappyCompression()),
@@ -48,7 +57,7 @@ func (o *Options) producer(ts *topics) (*kgo.Client, error) {
 	)
 	if !o.AtLeastOnce {
 		opts = append(opts,
-			kgo.TransactionalID(o.transactionalID()),
+			kgo.TransactionalID(transactionalID),
 			kgo.TransactionTimeout(o.TransactionTimeout),
 			kgo.ConcurrentTransactionsBackoff(transactionBackoff),
 		)

@@ -147,6 +147,8 @@ func (m *model) Close() error {
 type ids struct {
 	refuse    func(subject string) error // nil: nothing is refused
 	forgotten func()
+	// schemaRefuse is refuse for those who must see the schema.
+	schemaRefuse func(subject, schema string) error
 
 	mu       sync.Mutex
 	byID     map[string]uint32
@@ -160,6 +162,11 @@ func (r *ids) Register(_ context.Context, subject, schema string) (uint32, error
 	defer r.mu.Unlock()
 	if r.refuse != nil {
 		if err := r.refuse(subject); err != nil {
+			return 0, err
+		}
+	}
+	if r.schemaRefuse != nil {
+		if err := r.schemaRefuse(subject, schema); err != nil {
 			return 0, err
 		}
 	}
@@ -186,6 +193,17 @@ func (r *ids) Verify(_ context.Context, schema string, id uint32) error {
 		}
 	}
 	return fmt.Errorf("schema %d is another now: %w", id, registry.ErrReplaced)
+}
+
+func (r *ids) ByID(_ context.Context, id uint32) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, known := range r.byID {
+		if known == id {
+			return k[strings.IndexByte(k, '{'):], nil
+		}
+	}
+	return "", fmt.Errorf("schema %d: %w", id, registry.ErrUnknownID)
 }
 
 func (r *ids) Forget() {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/syncline-io/syncline/schemas"
@@ -21,36 +20,36 @@ const (
 )
 
 // newest returns the highest version that the topic holds; zero when no record says one, as in a new topic or in one
-// that another program has filled. Versions of a table only grow, so each partition's last record tells.
+// that another program has filled.
 func (ts *topics) newest(ctx context.Context, name string) (newest schemas.Version, err error) {
-	starts, err := ts.admin.ListStartOffsets(ctx, name)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return newest, fmt.Errorf("look for the beginning of topic %s: %w", name, err)
-	}
-	ends, err := ts.admin.ListCommittedOffsets(ctx, name)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return newest, fmt.Errorf("look for the end of topic %s: %w", name, err)
-	}
-	left := map[int32]tail{}
-	ends.Each(func(end kadm.ListedOffset) {
-		start, ok := starts.Lookup(name, end.Partition)
-		if ok && start.Offset < end.Offset {
-			left[end.Partition] = tail{start: start.Offset, end: end.Offset}
+	byPartition, err := ts.newestByPartition(ctx, name)
+	for _, v := range byPartition {
+		if v.Compare(newest) > 0 {
+			newest = v
 		}
-	})
+	}
+	return newest, err
+}
+
+// newestByPartition returns the highest version in each partition that holds one. Versions of a table only grow, so each
+// partition's last record tells.
+func (ts *topics) newestByPartition(ctx context.Context, name string) (map[int32]schemas.Version, error) {
+	spans, _, err := ts.spans(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	newest := map[int32]schemas.Version{}
+	left := map[int32]tail{}
+	for p, s := range spans {
+		left[p] = tail{span: s}
+	}
 	for size := int64(tailMin); len(left) > 0; size *= tailGrowth {
 		if err := ts.readTails(ctx, name, left, size); err != nil {
-			return newest, fmt.Errorf("read the end of topic %s: %w", name, err)
+			return nil, fmt.Errorf("read the end of topic %s: %w", name, err)
 		}
 		for p, t := range left {
-			if t.version.Compare(newest) > 0 {
-				newest = t.version
+			if t.version != (schemas.Version{}) {
+				newest[p] = t.version
 			}
 			if t.found || t.end-size <= t.start {
 				delete(left, p)
@@ -60,67 +59,46 @@ func (ts *topics) newest(ctx context.Context, name string) (newest schemas.Versi
 	return newest, nil
 }
 
-// tail is the end of a partition: committed records from start on, up to end.
+// tail is the end of a partition.
 type tail struct {
-	start, end int64
-	found      bool            // there is a record of a change
-	version    schemas.Version // of the last one
+	span
+	found   bool            // there is a record of a change
+	version schemas.Version // of the last one
 }
 
 // readTails reads the last size offsets of each partition.
 func (ts *topics) readTails(ctx context.Context, name string, tails map[int32]tail, size int64) error {
 	ctx, cancel := context.WithTimeout(ctx, tailTimeout)
 	defer cancel()
-	from := map[int32]kgo.Offset{}
+	spans := map[int32]span{}
 	for p, t := range tails {
-		from[p] = kgo.NewOffset().At(max(t.start, t.end-size))
+		spans[p] = span{max(t.start, t.end-size), t.end}
 	}
-	cl, err := kgo.NewClient(append(ts.opts.client("tails"),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// The last offset is a transaction's marker or a record of its own: without the markers the end would not show.
-		kgo.KeepControlRecords(),
-		kgo.FetchMaxWait(time.Second),
-	)...)
-	if err != nil {
+	return ts.read(ctx, name, spans, func(r *kgo.Record) error {
+		t := tails[r.Partition]
+		err := t.take(r)
+		tails[r.Partition] = t
 		return err
-	}
-	defer cl.Close()
-	ended := map[int32]bool{}
-	for len(ended) < len(tails) {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return err
-		}
-		for iter := fetches.RecordIter(); !iter.Done(); {
-			r := iter.Next()
-			t := tails[r.Partition]
-			if !r.Attrs.IsControl() && r.Offset < t.end {
-				if err := t.take(r); err != nil {
-					return err
-				}
-				tails[r.Partition] = t
-			}
-			if r.Offset >= t.end-1 {
-				ended[r.Partition] = true
-			}
-		}
-	}
-	return nil
+	}, nil)
 }
 
 // take notes a record. One without a version is another program's.
-func (t *tail) take(r *kgo.Record) error {
-	t.found, t.version = true, schemas.Version{}
+func (t *tail) take(r *kgo.Record) (err error) {
+	t.found = true
+	t.version, _, err = versionOf(r)
+	return err
+}
+
+// versionOf returns the version that a record of ours carries; ok is false for another program's.
+func versionOf(r *kgo.Record) (v schemas.Version, ok bool, err error) {
 	for _, h := range r.Headers {
 		if h.Key != schemas.HeaderVersion {
 			continue
 		}
-		v, err := schemas.ParseVersion(h.Value)
-		if err != nil {
-			return fmt.Errorf("record at offset %d of partition %d: %w", r.Offset, r.Partition, err)
+		if v, err = schemas.ParseVersion(h.Value); err != nil {
+			return v, false, fmt.Errorf("record at offset %d of partition %d: %w", r.Offset, r.Partition, err)
 		}
-		t.version = v
+		return v, true, nil
 	}
-	return nil
+	return v, false, nil
 }

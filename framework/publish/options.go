@@ -25,6 +25,8 @@ type Registry interface {
 	// Verify asks whether id still means the schema. An error that is registry.ErrReplaced says that it does not, any
 	// other that the registry could not be asked.
 	Verify(ctx context.Context, schema string, id uint32) error
+	// ByID returns the text of the schema with an id.
+	ByID(ctx context.Context, id uint32) (string, error)
 	// Forget drops what was kept.
 	Forget()
 }
@@ -41,6 +43,9 @@ type Options struct {
 	// Registry gives schemas their ids, and Subjects names what they are registered under; by topic when empty.
 	Registry Registry
 	Subjects registry.Strategy
+	// Quarantine sends the changes of a table whose schema the registry refuses to a topic beside its own, instead of
+	// stopping.
+	Quarantine bool
 	// Mapping says how tables become topics and schemas.
 	Mapping schemas.Mapping
 	// InternalPrefix begins the names of the internal topics; "syncline" when empty.

@@ -25,6 +25,8 @@ type tenure struct {
 	topics *topics
 	source source.Source
 	guard  *guard
+	// aside are the topics whose changes go to quarantine, because earlier ones are there still.
+	aside map[string]bool
 	// ahead says that nothing in the topics of tables may be as new as what the source is about to send.
 	ahead bool
 	// environment gives the source's errors the class that they have in this process.
@@ -33,7 +35,8 @@ type tenure struct {
 
 // serve runs one tenure. It returns nil when ctx has ended and everything is committed or given up.
 func (p *Publisher) serve(ctx context.Context) error {
-	t := &tenure{opts: &p.opts, stats: p.stats, guard: newGuard(&p.opts)}
+	t := &tenure{opts: &p.opts, stats: p.stats, guard: newGuard(&p.opts), aside: map[string]bool{}}
+	p.stats.allHome()
 	// Since the last tenure the registry may have become another one.
 	p.opts.Registry.Forget()
 	defer t.closeKafka()
@@ -46,6 +49,9 @@ func (p *Publisher) serve(ctx context.Context) error {
 	}
 	t.source, t.environment = src, p.environment
 	from, err := t.takeOver(ctx)
+	if err == nil {
+		err = t.bringHome(ctx)
+	}
 	if err == nil {
 		p.stats.start(from)
 		err = t.publish(ctx, from)
@@ -199,7 +205,7 @@ func (t *tenure) emitter(ctx context.Context, q *queue) *emitter {
 	return &emitter{
 		ctx: ctx, q: q, opts: t.opts, stats: t.stats,
 		tables: &tables{
-			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side, guard: t.guard, ahead: t.ahead,
+			opts: t.opts, topics: t.topics, stats: t.stats, side: t.side, guard: t.guard, aside: t.aside, ahead: t.ahead,
 			known:   map[*schemas.Table]*table{},
 			streams: map[string]*stream{},
 		},

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,10 +42,22 @@ type Status struct {
 	Bytes        int64 `json:"bytes"`
 	Transactions int64 `json:"transactions"`
 	DeadLetters  int64 `json:"dead_letters"`
+	// Quarantined are the tables whose schema the registry refuses, and whose changes therefore go to another topic.
+	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	// Lag is the time from the upstream commit of the last streamed change until it was committed in Kafka, in seconds.
 	Lag float64 `json:"lag_seconds"`
 	// Progress is what the source said of itself last.
 	Progress source.Progress `json:"progress"`
+}
+
+// Quarantined is a topic that gets no changes for now: they go to the one beside it.
+type Quarantined struct {
+	// Topic is the one that they are meant for, Aside the one that they go to.
+	Topic string `json:"topic"`
+	Aside string `json:"aside"`
+	// Reason is the registry's.
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"` // or since this start
 }
 
 // stats keeps the Status and the metrics.
@@ -58,6 +71,7 @@ type stats struct {
 	commit   prometheus.Counter
 	failures prometheus.Counter
 	dead     *prometheus.CounterVec // by topic
+	aside    *prometheus.GaugeVec   // by topic
 	latency  prometheus.Histogram
 	cost     prometheus.Histogram
 	up       prometheus.Gauge
@@ -80,6 +94,10 @@ func newStats(r prometheus.Registerer) (*stats, error) {
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "syncline_source_dead_letters_total",
 			Help: "Changes that could not be published and were set aside, by the topic they were meant for.",
+		}, []string{"topic"}),
+		aside: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "syncline_source_quarantined",
+			Help: "1 for each topic whose changes go to its quarantine topic, because the registry refuses their schema.",
 		}, []string{"topic"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "syncline_source_latency_seconds",
@@ -106,7 +124,7 @@ func newStats(r prometheus.Registerer) (*stats, error) {
 		return s, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{s.changes, s.rows, s.bytes, s.commit, s.failures, s.dead, s.latency, s.cost, s.up, s.behind} {
+	for _, c := range []prometheus.Collector{s.changes, s.rows, s.bytes, s.commit, s.failures, s.dead, s.aside, s.latency, s.cost, s.up, s.behind} {
 		errs = append(errs, r.Register(c))
 	}
 	return s, errors.Join(errs...)
@@ -115,7 +133,25 @@ func newStats(r prometheus.Registerer) (*stats, error) {
 func (s *stats) status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.s
+	status := s.s
+	status.Quarantined = slices.Clone(status.Quarantined)
+	return status
+}
+
+// setAside notes that the topic's changes go to the one beside it.
+func (s *stats) setAside(q Quarantined) {
+	s.aside.WithLabelValues(q.Topic).Set(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.s.Quarantined = append(s.s.Quarantined, q)
+}
+
+// allHome forgets what is in quarantine: the tenure that begins finds out anew.
+func (s *stats) allHome() {
+	s.aside.Reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.s.Quarantined = nil
 }
 
 func (s *stats) commits() int64 { return s.status().Transactions }

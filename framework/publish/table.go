@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // versionsKept is how many versions of one table keep their encoder. A source moves from one to the next; an older one
@@ -24,6 +26,7 @@ type table struct {
 	table      *schemas.Table
 	encoder    *schemas.Encoder
 	topic      string
+	aside      []byte // of a table in quarantine: the topic that its changes are meant for
 	keyed      bool
 	rows       bool // the values are rows, without an envelope
 	partitions int32
@@ -57,6 +60,8 @@ type tables struct {
 	side *kgo.Client
 	// guard watches the ids in use.
 	guard *guard
+	// aside are the topics whose changes go to quarantine in this tenure.
+	aside map[string]bool
 	// ahead says that what a topic holds already must be older than what comes.
 	ahead bool
 
@@ -125,46 +130,87 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 	if err != nil {
 		return nil, err
 	}
-	if ts.ahead && s.held == nil && !topic.fresh {
-		held, err := ts.topics.newest(ctx, encoder.Topic())
-		if err != nil {
-			return nil, err
-		}
-		s.held = &held
-	}
-	key, value, err := ts.register(ctx, encoder)
+	to, key, value, err := ts.place(ctx, encoder, topic)
 	if err != nil {
 		return nil, err
 	}
-	encoder.SetIDs(key, value)
-	if err := ts.announce(ctx, encoder.Topic(), value, t); err != nil {
+	if err := ts.look(ctx, s, topic, to); err != nil {
 		return nil, err
 	}
-	known := newTable(t, encoder, topic, s)
+	encoder.SetIDs(key, value)
+	if err := ts.announce(ctx, to.name, value, t); err != nil {
+		return nil, err
+	}
+	s.emitted = ts.stats.changes.WithLabelValues(to.name)
+	known := newTable(t, encoder, to, s)
 	known.schemaID = binary.BigEndian.AppendUint32(nil, value)
 	ts.keep(known)
 	return known, nil
 }
 
-func newTable(t *schemas.Table, e *schemas.Encoder, topic topic, s *stream) *table {
-	return &table{
+// look finds out once what the topics hold already, where that must be older than what comes.
+func (ts *tables) look(ctx context.Context, s *stream, own, to topic) error {
+	if !ts.ahead || s.held != nil {
+		return nil
+	}
+	var held schemas.Version
+	for _, t := range slices.CompactFunc([]topic{own, to}, func(a, b topic) bool { return a.name == b.name }) {
+		if t.fresh {
+			continue
+		}
+		newest, err := ts.topics.newest(ctx, t.name)
+		if err != nil {
+			return err
+		}
+		if newest.Compare(held) > 0 {
+			held = newest
+		}
+	}
+	s.held = &held
+	return nil
+}
+
+// place registers the table's schemas and returns the topic that its changes go to: its own, or the one beside it while
+// the registry refuses a schema. A table that is in quarantine stays there for the tenure, whatever becomes of its schema:
+// what it has in there comes before what is new.
+func (ts *tables) place(ctx context.Context, e *schemas.Encoder, own topic) (to topic, key, value uint32, err error) {
+	if !ts.aside[own.name] {
+		key, value, err = ts.register(ctx, e, ownSubject)
+		if err == nil || !ts.opts.Quarantine || !errors.Is(err, registry.ErrRefused) {
+			return own, key, value, err
+		}
+		ts.setAside(e.Table().String(), own.name, err)
+	}
+	if to, err = ts.topics.forQuarantine(ctx, own); err != nil {
+		return to, 0, 0, err
+	}
+	key, value, err = ts.register(ctx, e, quarantineSubject)
+	return to, key, value, err
+}
+
+func newTable(t *schemas.Table, e *schemas.Encoder, to topic, s *stream) *table {
+	made := &table{
 		table:      t,
 		encoder:    e,
-		topic:      e.Topic(),
+		topic:      to.name,
 		keyed:      e.KeySchema() != "",
 		rows:       e.Shape() == schemas.ShapeRow,
-		partitions: topic.partitions,
-		maxRecord:  topic.maxRecord,
+		partitions: to.partitions,
+		maxRecord:  to.maxRecord,
 		version:    binary.BigEndian.AppendUint64(nil, t.Version),
 		stream:     s,
 	}
+	if to.name != e.Topic() {
+		made.aside = []byte(e.Topic())
+	}
+	return made
 }
 
 // stream returns what the versions of t share, and refuses a topic that another table already has.
 func (ts *tables) stream(topic string, t *schemas.Table) (*stream, error) {
 	s := ts.streams[topic]
 	if s == nil {
-		s = &stream{of: t.String(), emitted: ts.stats.changes.WithLabelValues(topic)}
+		s = &stream{of: t.String()}
 		ts.streams[topic] = s
 	}
 	if s.of != t.String() {
@@ -175,28 +221,36 @@ func (ts *tables) stream(topic string, t *schemas.Table) (*stream, error) {
 }
 
 // register gives the schemas their ids, which are watched from then on.
-func (ts *tables) register(ctx context.Context, e *schemas.Encoder) (key, value uint32, err error) {
+func (ts *tables) register(ctx context.Context, e *schemas.Encoder, subject subjectOf) (key, value uint32, err error) {
 	if e.KeySchema() != "" {
-		if key, err = ts.registerOne(ctx, e, true, e.KeySchema()); err != nil {
+		if key, err = ts.registerOne(ctx, e, subject, true, e.KeySchema()); err != nil {
 			return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 		}
 	}
-	if value, err = ts.registerOne(ctx, e, false, e.ValueSchema()); err != nil {
+	if value, err = ts.registerOne(ctx, e, subject, false, e.ValueSchema()); err != nil {
 		return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 	}
 	return key, value, nil
 }
 
-func (ts *tables) registerOne(ctx context.Context, e *schemas.Encoder, key bool, schema string) (uint32, error) {
-	subject, err := ts.opts.Subjects.Subject(e.Topic(), key, schema)
+func (ts *tables) registerOne(ctx context.Context, e *schemas.Encoder, subject subjectOf, key bool, schema string) (uint32, error) {
+	name, err := subject(ts.opts, e.Topic(), key, schema)
 	if err != nil {
-		return 0, failure.As(failure.Config, err, "set registry.subject_name_strategy: topic")
+		return 0, err
 	}
-	id, err := ts.opts.Registry.Register(ctx, subject, schema)
+	id, err := ts.opts.Registry.Register(ctx, name, schema)
 	if err == nil {
-		ts.guard.watch(watched{subject: subject, schema: schema, id: id})
+		ts.guard.watch(watched{subject: name, schema: schema, id: id})
 	}
 	return id, err
+}
+
+// subjectOf names the subject of a schema of the topic's keys or values.
+type subjectOf func(o *Options, topic string, key bool, schema string) (string, error)
+
+func ownSubject(o *Options, topic string, key bool, schema string) (string, error) {
+	subject, err := o.Subjects.Subject(topic, key, schema)
+	return subject, failure.As(failure.Config, err, "set registry.subject_name_strategy: topic")
 }
 
 // announce writes the table to the tables topic and waits until it is there: whoever reads the first record that was
@@ -257,6 +311,9 @@ func (t *table) rowHeaders(b *batch, c *schemas.Change, absent bool) {
 
 // besideHeaders appends the headers with what the value cannot say.
 func (t *table) besideHeaders(b *batch, c *schemas.Change) {
+	if t.aside != nil {
+		b.header(schemas.HeaderQuarantine, t.aside)
+	}
 	beside := t.encoder.Beside()
 	if len(beside.Unchanged) > 0 {
 		b.header(schemas.HeaderUnchanged, t.appendUnchanged(b, beside.Unchanged))

@@ -82,6 +82,10 @@ func (ts *topics) forTable(ctx context.Context, name string, t *schemas.Table) (
 		err := fmt.Errorf("table %s has the topic %s, which is an internal one", t, name)
 		return topic{}, failure.As(failure.Config, err, "choose another topic_prefix or internal_prefix")
 	}
+	if of, ok := schemas.QuarantineOf(name); ok {
+		err := fmt.Errorf("table %s has the topic %s, which is kept for the quarantine of topic %s", t, name, of)
+		return topic{}, failure.As(failure.Config, err, "rename the table or leave it out of the connector's tables")
+	}
 	want := max(ts.opts.Topics.Partitions, 1)
 	found, err := ts.ensure(ctx, name, want, ts.opts.Topics.Configs)
 	if err != nil {
@@ -126,6 +130,26 @@ func (ts *topics) deadLetters(ctx context.Context) error {
 	}
 	ts.hasDeadLetters = true
 	return nil
+}
+
+// forQuarantine makes the topic beside a table's own, as like it as matters, or checks the one that is there. Its records
+// must not expire: they are nowhere else.
+func (ts *topics) forQuarantine(ctx context.Context, own topic) (topic, error) {
+	name := schemas.QuarantineTopic(own.name)
+	found, err := ts.ensure(ctx, name, own.partitions, map[string]string{
+		"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "max.message.bytes": strconv.Itoa(own.maxRecord),
+	})
+	if err != nil {
+		return topic{}, err
+	}
+	found.maxRecord = min(found.maxRecord, own.maxRecord)
+	switch {
+	case found.partitions != own.partitions:
+		err = fmt.Errorf("topic %s has %d partitions, and %s has %d", name, found.partitions, own.name, own.partitions)
+	case found.compacted:
+		err = fmt.Errorf("topic %s is compacted, which would lose changes", name)
+	}
+	return found, failure.As(failure.Config, err, "delete topic "+name+" while it is empty; it is made again as it must be")
 }
 
 // ensure describes the topic, making it first if it is not there.

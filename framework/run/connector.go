@@ -210,6 +210,7 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 		Kafka:          kafka,
 		Registry:       reg.Registrar(c.Registry.Policy()),
 		Subjects:       c.Registry.Strategy(),
+		Quarantine:     c.OnRefusedSchema == "quarantine",
 		Mapping:        mapping(c),
 		InternalPrefix: c.InternalPrefix,
 		Topics:         publish.Topics{Partitions: c.Topics.Partitions, Replication: c.Topics.Replication, Configs: c.Topics.Config},

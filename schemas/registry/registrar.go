@@ -146,5 +146,10 @@ func (r *Registrar) Verify(ctx context.Context, schema string, id uint32) error 
 // restored from a backup, or replaced.
 var ErrReplaced = errors.New("the schema registry is another one")
 
+// ByID is [Client.ByID].
+func (r *Registrar) ByID(ctx context.Context, id uint32) (string, error) {
+	return r.client.ByID(ctx, id)
+}
+
 // Forget drops what is known of ids, so that the next Register asks the registry.
 func (r *Registrar) Forget() { r.client.registrations.clear() }

@@ -1,0 +1,352 @@
+package publish
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas"
+	"github.com/syncline-io/syncline/schemas/registry"
+)
+
+// A table whose schema the registry refuses may go to quarantine: from the change on that needs the schema, its changes go
+// to the topic beside its own, in the same transactions as those of the other tables. Its own topic stands still, so that
+// whoever reads it sees a table that has not changed, rather than one with a hole.
+//
+// The way back is at the beginning of a tenure, before anything new is read: what lies in the quarantine topic is written
+// into the table's own, in its order and as if it had been written there at once, and the quarantine topic is deleted. So
+// the order of each key is kept, and the topic's existence says that the table is in quarantine; nothing else remembers it.
+
+// quarantineSubject is the subject of a schema that its own subject refuses: one for each schema, so that it has no
+// history to fit. A second change of a table that is in quarantine already would else be refused there too.
+func quarantineSubject(o *Options, topic string, key bool, schema string) (string, error) {
+	own, err := ownSubject(o, topic, key, schema)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(schema))
+	return schemas.QuarantineTopic(own) + "." + hex.EncodeToString(sum[:4]), nil
+}
+
+// setAside begins the quarantine of a topic.
+func (ts *tables) setAside(table, topic string, reason error) {
+	ts.aside[topic] = true
+	ts.stats.setAside(Quarantined{Topic: topic, Aside: schemas.QuarantineTopic(topic), Reason: reason.Error(), Since: time.Now()})
+	ts.opts.Log.Error("the registry refuses a table's schema: its changes go to quarantine",
+		zap.String("table", table), zap.String("topic", schemas.QuarantineTopic(topic)), zap.Error(reason))
+}
+
+// bringHome brings what lies in quarantine topics into the topics that it was meant for, as far as the registry takes the
+// schemas now. Nobody else writes: the lease is held, and the predecessor's transactions are over.
+func (t *tenure) bringHome(ctx context.Context) error {
+	listed, err := t.topics.admin.ListTopics(ctx)
+	if err != nil {
+		return fmt.Errorf("look for topics in quarantine: %w", err)
+	}
+	for _, aside := range listed.Names() {
+		own, ok := schemas.QuarantineOf(aside)
+		if !ok || !strings.HasPrefix(own, t.opts.Mapping.Prefix+".") || listed[aside].Err != nil {
+			continue
+		}
+		h := &homecoming{tenure: t, own: own, aside: aside, ids: map[uint32]uint32{}, described: map[describedTable]bool{}}
+		if err := h.run(ctx); err != nil {
+			return fmt.Errorf("bring topic %s home: %w", aside, err)
+		}
+	}
+	return nil
+}
+
+// homecoming is the way of one quarantine topic's records into the topic that they were meant for.
+type homecoming struct {
+	*tenure
+	own, aside string
+	spans      map[int32]span
+	newest     map[int32]schemas.Version // of what is in the own topic
+	ids        map[uint32]uint32         // the own topic's ids by those of quarantine
+	described  map[describedTable]bool
+	brought    int // records
+}
+
+// describedTable is a table version that the own topic must be described with.
+type describedTable struct {
+	id      uint32
+	version uint64
+}
+
+// errStays says that the registry still refuses a schema.
+type errStays struct{ reason error }
+
+func (e *errStays) Error() string { return e.reason.Error() }
+
+func (h *homecoming) run(ctx context.Context) error {
+	var settled bool
+	var err error
+	if h.spans, settled, err = h.topics.spans(ctx, h.aside); err != nil {
+		return err
+	}
+	if !settled { // to delete it would lose what is committed a moment later
+		return errors.New("a transaction is open in it")
+	}
+	own, err := h.topics.ensure(ctx, h.own, h.partitions(), h.opts.Topics.Configs)
+	if err != nil {
+		return err
+	}
+	if h.newest, err = h.topics.newestByPartition(ctx, own.name); err != nil {
+		return err
+	}
+	err = h.topics.read(ctx, h.aside, h.spans, func(r *kgo.Record) error { return h.prepare(ctx, r) }, nil)
+	if stays, ok := errors.AsType[*errStays](err); ok {
+		return h.stay(stays.reason)
+	}
+	if err != nil {
+		return err
+	}
+	if err := h.describe(ctx); err != nil {
+		return err
+	}
+	if err := h.copy(ctx); err != nil {
+		return err
+	}
+	if err := h.remove(ctx); err != nil {
+		return err
+	}
+	h.opts.Log.Info("a table's quarantine is over: its changes are in its own topic",
+		zap.String("topic", h.own), zap.Int("records", h.brought))
+	return nil
+}
+
+// partitions is how many the own topic must have if it has to be made.
+func (h *homecoming) partitions() int32 { return max(h.opts.Topics.Partitions, 1) }
+
+// stay leaves the table in quarantine for this tenure.
+func (h *homecoming) stay(reason error) error {
+	if !h.opts.Quarantine {
+		err := fmt.Errorf("the changes in it cannot follow those in topic %s: %w", h.own, reason)
+		return failure.As(failure.Config, err, "or set on_refused_schema: quarantine again, to leave them there")
+	}
+	ts := &tables{opts: h.opts, stats: h.stats, aside: h.tenure.aside}
+	ts.setAside(h.own, h.own, reason)
+	return nil
+}
+
+// outstanding says whether the record is not in the own topic yet. A tombstone has the version of its deletion, and may
+// be repeated.
+func (h *homecoming) outstanding(r *kgo.Record) (bool, error) {
+	if !slices.ContainsFunc(r.Headers, func(x kgo.RecordHeader) bool {
+		return x.Key == schemas.HeaderQuarantine && string(x.Value) == h.own
+	}) {
+		return false, failure.As(failure.Config, fmt.Errorf("the record at offset %d of partition %d is no change in quarantine", r.Offset, r.Partition),
+			"the names of such topics are kept for quarantine: another program must not write to it")
+	}
+	v, _, err := versionOf(r)
+	if err != nil {
+		return false, err
+	}
+	c := v.Compare(h.newest[r.Partition])
+	return c > 0 || c == 0 && r.Value == nil, nil
+}
+
+// prepare registers the schemas of a record under the subjects of its own topic.
+func (h *homecoming) prepare(ctx context.Context, r *kgo.Record) error {
+	out, err := h.outstanding(r)
+	if err != nil || !out {
+		return err
+	}
+	if r.Key != nil {
+		old, _, err := schemas.SplitWire(r.Key)
+		if err == nil {
+			err = h.register(ctx, true, old)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	old, ok, err := valueSchema(r)
+	if err != nil || !ok {
+		return err
+	}
+	for _, x := range r.Headers {
+		if x.Key == schemas.HeaderTable && len(x.Value) == 8 {
+			h.described[describedTable{old, binary.BigEndian.Uint64(x.Value)}] = true
+		}
+	}
+	return h.register(ctx, false, old)
+}
+
+// valueSchema returns the id of the schema of a record's value, or that a header tells for a value that is not there; ok
+// is false for the tombstone after a delete.
+func valueSchema(r *kgo.Record) (id uint32, ok bool, err error) {
+	if r.Value != nil {
+		id, _, err = schemas.SplitWire(r.Value)
+		return id, true, err
+	}
+	for _, x := range r.Headers {
+		if x.Key == schemas.HeaderSchema && len(x.Value) == 4 {
+			return binary.BigEndian.Uint32(x.Value), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// register finds out which id the schema has under the subject of the own topic.
+func (h *homecoming) register(ctx context.Context, key bool, old uint32) error {
+	if h.ids[old] != 0 {
+		return nil
+	}
+	text, err := h.opts.Registry.ByID(ctx, old)
+	if err != nil {
+		return err
+	}
+	subject, err := ownSubject(h.opts, h.own, key, text)
+	if err != nil {
+		return err
+	}
+	h.ids[old], err = h.opts.Registry.Register(ctx, subject, text)
+	if errors.Is(err, registry.ErrRefused) {
+		return &errStays{err}
+	}
+	return err
+}
+
+// describe writes to the tables topic what the own topic's records will need: the same tables, under the ids that they
+// have there.
+func (h *homecoming) describe(ctx context.Context) error {
+	if len(h.described) == 0 {
+		return nil
+	}
+	name := h.opts.tablesTopic()
+	spans, _, err := h.topics.spans(ctx, name)
+	if err != nil {
+		return err
+	}
+	found := map[describedTable]*schemas.Table{}
+	err = h.topics.read(ctx, name, spans, func(r *kgo.Record) error {
+		key, table, err := schemas.ParseTableRecord(r.Key, r.Value)
+		if d := (describedTable{key.SchemaID, key.Version}); err == nil && table != nil && key.Topic == h.aside && h.described[d] {
+			found[d] = table
+		}
+		return nil // what cannot be read is another program's
+	}, nil)
+	if err != nil {
+		return fmt.Errorf("read topic %s: %w", name, err)
+	}
+	ts := &tables{opts: h.opts, side: h.side}
+	for d := range h.described {
+		table := found[d]
+		if table == nil {
+			return fmt.Errorf("topic %s does not describe schema %d at table version %d", name, d.id, d.version)
+		}
+		if err := ts.announce(ctx, h.own, h.ids[d.id], table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copy writes the records, poll by poll, each in a transaction of its own. Where it was interrupted, the versions in the
+// own topic tell how far it came.
+func (h *homecoming) copy(ctx context.Context) error {
+	out, err := h.opts.homecomer(h.topics)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	c := &copier{homecoming: h, kafka: out}
+	if err := h.topics.read(ctx, h.aside, h.spans, c.take, func() error { return c.commit(ctx) }); err != nil {
+		return fmt.Errorf("write to topic %s: %w", h.own, err)
+	}
+	return nil
+}
+
+// copier writes records to their own topic.
+type copier struct {
+	*homecoming
+	kafka   *kgo.Client
+	records []*kgo.Record // of the poll
+}
+
+func (c *copier) take(r *kgo.Record) error {
+	out, err := c.outstanding(r)
+	if err != nil || !out {
+		return err
+	}
+	home := &kgo.Record{Topic: c.own, Partition: r.Partition, Timestamp: r.Timestamp}
+	if home.Key, err = c.rewrite(r.Key); err != nil {
+		return err
+	}
+	if home.Value, err = c.rewrite(r.Value); err != nil {
+		return err
+	}
+	for _, x := range r.Headers {
+		switch {
+		case x.Key == schemas.HeaderQuarantine:
+			continue
+		case x.Key == schemas.HeaderSchema && len(x.Value) == 4:
+			x.Value = binary.BigEndian.AppendUint32(nil, c.ids[binary.BigEndian.Uint32(x.Value)])
+		}
+		home.Headers = append(home.Headers, x)
+	}
+	c.records = append(c.records, home)
+	return nil
+}
+
+// rewrite gives the bytes the id of the own topic's schema; the rest is the same on the wire.
+func (c *copier) rewrite(wire []byte) ([]byte, error) {
+	if wire == nil {
+		return nil, nil
+	}
+	old, _, err := schemas.SplitWire(wire)
+	if err != nil {
+		return nil, err
+	}
+	wire = slices.Clone(wire)
+	binary.BigEndian.PutUint32(wire[1:], c.ids[old])
+	return wire, nil
+}
+
+func (c *copier) commit(ctx context.Context) error {
+	if len(c.records) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.TransactionTimeout)
+	defer cancel()
+	if !c.opts.AtLeastOnce {
+		if err := c.kafka.BeginTransaction(); err != nil {
+			return err
+		}
+	}
+	if err := c.kafka.ProduceSync(ctx, c.records...).FirstErr(); err != nil {
+		return err // the next tenure's client aborts what is open
+	}
+	if !c.opts.AtLeastOnce {
+		if err := c.kafka.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return err
+		}
+	}
+	c.brought += len(c.records)
+	c.records = c.records[:0]
+	return nil
+}
+
+// remove deletes the quarantine topic, all of whose records are in their own.
+func (h *homecoming) remove(ctx context.Context) error {
+	deleted, err := h.topics.admin.DeleteTopics(ctx, h.aside)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		return failure.WithHint(fmt.Errorf("its records are in topic %s now; delete it: %w", h.own, err),
+			"the user needs Delete on the topic; or delete it yourself")
+	}
+	return nil
+}
