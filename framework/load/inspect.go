@@ -36,7 +36,18 @@ func NewInspector(kafka []kgo.Opt, registry Registry, internalPrefix string) *In
 	}
 }
 
-// Change decodes the value of a record of a table's topic. whole says that every column of Before is known. What it returns
+var (
+	errTombstone = errors.New("no change event: the record has no value")
+	errPlain     = errors.New("no change event: the value is a row, and no header says what became of it")
+)
+
+// IsChange reports whether a record without value is a change of its own, of schemas.ShapeRow, and no mere tombstone.
+func IsChange(r *kgo.Record) bool {
+	s, err := stampOf(r)
+	return err == nil && s.hasOp
+}
+
+// Change decodes a record of a table's topic. whole says that every column of Before is known. What it returns
 // is valid until the next call. A version that the tables topic does not describe is shown as its schema describes it.
 func (i *Inspector) Change(ctx context.Context, r *kgo.Record) (c *schemas.Change, whole bool, err error) {
 	i.change.Reset()
@@ -44,13 +55,19 @@ func (i *Inspector) Change(ctx context.Context, r *kgo.Record) (c *schemas.Chang
 	if err != nil {
 		return nil, false, err
 	}
-	id, body, err := schemas.SplitWire(r.Value)
+	if r.Value == nil && !s.hasOp {
+		return nil, false, errTombstone
+	}
+	id, body, err := i.catalog.valueOf(ctx, r, s, nil)
 	if err != nil {
 		return nil, false, err
 	}
 	k, err := i.codec(ctx, r, id, s)
 	if err != nil {
 		return nil, false, err
+	}
+	if k.value.Bare() && !s.hasOp {
+		return nil, false, errPlain
 	}
 	e, err := i.catalog.decode(ctx, k, r, body, s, &i.change)
 	if err != nil {

@@ -68,7 +68,7 @@ func (d *decoder) event(ctx context.Context, r *kgo.Record) (*Event, error) {
 		return e, nil
 	}
 	d.key(ctx, e, r)
-	if r.Value == nil {
+	if r.Value == nil && !load.IsChange(r) {
 		e.Kind = TombstoneKind
 		e.Version = versionOf(r)
 		return e, nil
