@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench build deps clean FORCE
+.PHONY: help demo test fuzz lint bench build deps clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -14,6 +14,9 @@ demo: bin/syncline ## watch a real PostgreSQL arrive in two targets; KEEP=1 stay
 
 test: deps ## run every test, against real servers that are started once
 	@exec bash integration/test.sh
+
+fuzz: ## fuzz every decoder for 5 s, or FUZZTIME=1h
+	@FUZZTIME=$(or $(FUZZTIME),5s) exec bash integration/fuzz.sh
 
 lint: ## check formatting, vet, staticcheck and go.mod
 	@files=$$(go tool gofumpt -l .); [ -z "$$files" ] || { printf 'run go tool gofumpt -w on:\n%s\n' "$$files" >&2; exit 1; }

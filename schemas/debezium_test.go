@@ -158,3 +158,22 @@ func TestFieldNamesNeverCollide(t *testing.T) {
 		}
 	}
 }
+
+// TestFieldNamesAreThoseOnThePage holds the table of docs/avro.md.
+func TestFieldNamesAreThoseOnThePage(t *testing.T) {
+	for _, tc := range []struct{ columns, fields string }{
+		{"unit-price", "unit_price"}, {"unit-price unit_price", "unit_x2d_price unit_price"}, {"a.b,a b", "a_x2e_b a_x20_b"}, {"2nd", "_2nd"}, {"größe", "gr__e"},
+	} {
+		names := strings.Fields(tc.columns)
+		if strings.Contains(tc.columns, ",") {
+			names = strings.Split(tc.columns, ",")
+		}
+		var columns []Column
+		for _, name := range names {
+			columns = append(columns, col(name, kind(Int32)))
+		}
+		if got := strings.Join(fieldNames(table("s", "t", columns...)), " "); got != tc.fields {
+			t.Errorf("%s: %s, want %s", tc.columns, got, tc.fields)
+		}
+	}
+}

@@ -6,7 +6,8 @@
 // and never on Avro. A row is a []Value in the order of the table's columns.
 //
 // Read in this order: type.go, table.go, value.go, change.go; then debezium.go (the mapping from a table to the schema
-// text that Debezium would register, with default.go for its defaults), encoder.go with appender.go (one function per
+// text that Debezium would register, with default.go for its defaults; standard.go is the other mapping, rowshape.go the
+// records without an envelope), encoder.go with appender.go (one function per
 // column, compiled per table version) and decoder.go with avro.go and extractor.go (one function per field, compiled per
 // writer schema). text.go, decimal.go, datetime.go, interval.go and array.go are the values as PostgreSQL's text: what
 // its connectors read and write, and what the raw headers hold.
