@@ -266,6 +266,9 @@ func bigBinaryNumeric(b []byte, weight int, negative bool, scale int, a *schemas
 			word = uint64(binary.BigEndian.Uint16(b))
 			b = b[2:]
 		}
+		if word > 9999 {
+			return schemas.Value{}, errBinary
+		}
 		digits = append(digits, '0', '0', '0', '0')
 		text := strconv.AppendUint(digits[len(digits):], word, 10)
 		copy(digits[len(digits)-len(text):], text)

@@ -90,6 +90,7 @@ var decodedOIDs = []uint32{16, 20, 21, 23, 25, 700, 701, 1700, 17, 1082, 1083, 1
 func FuzzBinaryDecoders(f *testing.F) {
 	f.Add(uint32(1700), []byte{0, 1, 0, 0, 0x40, 0, 0, 2, 0, 5})
 	f.Add(uint32(1700), []byte{0, 1, 0x7f, 0xff, 0, 0, 0xff, 0xff, 0, 5})
+	f.Add(uint32(1700), []byte{0, 1, 0x31, 0x30, 0, 0, 0x30, 0x30, 0x30, 0x30}) // a word of five digits
 	f.Add(uint32(3802), []byte("\x01{}"))
 	f.Add(uint32(1184), []byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe})
 	var a schemas.Arena
