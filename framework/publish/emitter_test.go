@@ -30,7 +30,7 @@ func offlineAs(t testing.TB, table *schemas.Table, m schemas.Mapping) *emitter {
 		t.Fatal(err)
 	}
 	encoder.SetIDs(1, 2)
-	known := newTable(table, encoder, topic{partitions: 1, maxRecord: defaultMaxBatch},
+	known := newTable(table, encoder, topic{name: encoder.Topic(), partitions: 1, maxRecord: defaultMaxBatch},
 		&stream{of: table.String(), emitted: stats.changes.WithLabelValues(encoder.Topic())})
 	opts := &Options{Name: "shop"}
 	return &emitter{
