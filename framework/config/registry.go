@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/syncline-io/syncline/schemas/registry"
+	"github.com/syncline-io/syncline/framework/registry"
 )
 
 // Registry says how to reach the schema registry.

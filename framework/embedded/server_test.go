@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/syncline-io/syncline/framework/failure"
-	client "github.com/syncline-io/syncline/schemas/registry"
+	client "github.com/syncline-io/syncline/framework/registry"
 )
 
 // serverFolder in the environment makes the test binary a server that runs until it is killed.

@@ -12,9 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // unreadable is why a record cannot become a change, in the words of Kafka Connect's dead letter headers.

@@ -11,7 +11,7 @@ import (
 	"github.com/linkedin/goavro/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/syncline-io/syncline/schemas/registry"
+	"github.com/syncline-io/syncline/framework/registry"
 )
 
 // producer is a program that is none of ours and knows nothing of change events.

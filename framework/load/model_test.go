@@ -23,10 +23,10 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // database is a model of a target with transactions: rows and ledger change together or not at all, and a move is

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
-	"github.com/syncline-io/syncline/schemas/registry"
+	"github.com/syncline-io/syncline/framework/registry"
 )
 
 const (

@@ -12,9 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // upstream is the system that the model source reads: a log of changes, a lease, and what was confirmed.

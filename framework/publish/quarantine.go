@@ -15,8 +15,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // A table whose schema the registry refuses may go to quarantine: from the change on that needs the schema, its changes go

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // versionsKept is how many versions of one table keep their encoder. A source moves from one to the next; an older one

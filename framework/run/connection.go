@@ -5,7 +5,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/failure"
-	"github.com/syncline-io/syncline/schemas/registry"
+	"github.com/syncline-io/syncline/framework/registry"
 )
 
 // Common reads what a connector's file says of Kafka and the registry, for a tool that looks at what the connector reads or

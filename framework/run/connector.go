@@ -19,10 +19,10 @@ import (
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/load"
 	"github.com/syncline-io/syncline/framework/publish"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // Connector is a source or sink connector whose configuration type is hidden, so that a program can list several.

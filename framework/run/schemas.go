@@ -6,8 +6,8 @@ import (
 
 	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // Schemas is what a connector's file says of schemas: the registry, and what a source's tables need of it.

@@ -10,9 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/integration/programs"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // client is a Kafka client of the test's own.

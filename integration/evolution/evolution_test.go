@@ -18,8 +18,8 @@ import (
 	"github.com/syncline-io/syncline/connectors/postgres"
 	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/embedded"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 	"github.com/syncline-io/syncline/integration/engines"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 var update = flag.Bool("update", false, "write the table in docs/schema-evolution.md")

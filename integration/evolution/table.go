@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/syncline-io/syncline/framework/registry/compat"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 // version is what a table would register at one moment, by subject.

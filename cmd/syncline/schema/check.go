@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/registry"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 	"github.com/syncline-io/syncline/framework/run"
-	"github.com/syncline-io/syncline/schemas/registry"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 type checkCommand struct{ options }

@@ -6,9 +6,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/syncline-io/syncline/framework/registry"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 	"github.com/syncline-io/syncline/framework/run"
-	"github.com/syncline-io/syncline/schemas/registry"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 type diffCommand struct {

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/syncline-io/syncline/framework/registry/compat"
 	"github.com/syncline-io/syncline/framework/run"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
 )
 
 type listCommand struct {

@@ -18,9 +18,9 @@ import (
 
 	"github.com/syncline-io/syncline/connectors/postgres"
 	"github.com/syncline-io/syncline/framework/embedded"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/framework/run"
 	"github.com/syncline-io/syncline/integration/engines"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 var update = flag.Bool("update", false, "write testdata")

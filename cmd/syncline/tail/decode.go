@@ -18,8 +18,8 @@ import (
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/load"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // hexBytes is how much of what cannot be decoded is shown.

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/syncline-io/syncline/framework/load"
-	"github.com/syncline-io/syncline/schemas/registry"
+	"github.com/syncline-io/syncline/framework/registry"
 )
 
 // Options says what to show.

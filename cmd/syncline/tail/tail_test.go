@@ -20,9 +20,9 @@ import (
 	"github.com/syncline-io/syncline/framework/embedded"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/publish"
+	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
-	"github.com/syncline-io/syncline/schemas/registry"
 )
 
 // world is an embedded broker and registry in which a source has published, for all tests of the package.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // FuzzSchema holds that what is stored is the schema that was checked: the canonical and the normal form of a text that
@@ -24,7 +24,7 @@ func FuzzSchema(f *testing.F) {
 		f.Add(string(raw))
 	}
 	var cases struct{ Pairs []verdict }
-	if raw, err := os.ReadFile("../../../schemas/registry/compat/testdata/cases.json"); err != nil || json.Unmarshal(raw, &cases) != nil {
+	if raw, err := os.ReadFile("../../registry/compat/testdata/cases.json"); err != nil || json.Unmarshal(raw, &cases) != nil {
 		f.Fatal(err)
 	}
 	for _, c := range cases.Pairs {

@@ -3,7 +3,7 @@ package registry
 import (
 	"context"
 
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // config is what is set for a subject, or globally. Members of the API's configuration that this registry does not have

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // register makes q the subject's latest version, unless the subject has it, and returns its id. A subject in import

@@ -109,7 +109,7 @@ type verdict struct {
 // TestTheOracleThroughTheAPI registers the schemas of every case as a client would, under every level. The verdicts are
 // Apache Avro's; the file says where they come from.
 func TestTheOracleThroughTheAPI(t *testing.T) {
-	raw, err := os.ReadFile("../../../schemas/registry/compat/testdata/cases.json")
+	raw, err := os.ReadFile("../../registry/compat/testdata/cases.json")
 	if err != nil {
 		t.Fatal(err)
 	}

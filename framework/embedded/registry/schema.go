@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // avroType is the one schema type that this registry takes. In the topic and in answers it is left out.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // configRequest is the body that sets a configuration. Members that would change what this registry does, and do not,

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // state is what the topic says. It is not safe for concurrent use; [Registry] guards it.

@@ -19,7 +19,7 @@ import (
 	"github.com/riferrei/srclient"
 
 	"github.com/syncline-io/syncline/framework/failure"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // The bounds of the caches. 64 MiB hold some 5,000 schemas of wide tables; an id is a few bytes, so that 16 MiB hold

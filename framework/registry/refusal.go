@@ -9,7 +9,7 @@ import (
 	"github.com/riferrei/srclient"
 
 	"github.com/syncline-io/syncline/framework/failure"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // codeReadOnly is Confluent's error code of a subject or registry that takes no schemas for now.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/syncline-io/syncline/framework/failure"
-	"github.com/syncline-io/syncline/schemas/registry/compat"
+	"github.com/syncline-io/syncline/framework/registry/compat"
 )
 
 // Policy says whose word counts about the schemas that a source writes.
