@@ -86,6 +86,7 @@ func FuzzDifferences(f *testing.F) {
 	f.Add(table(`{"name":"id","type":"int"}`), table(`{"name":"id","type":"long"}`))
 	f.Add(`{"type":{"type":"string"}}`, `["null",{"type":"enum","name":"E","symbols":["A"]}]`)
 	f.Add(`{"type":"record","name":"L","fields":[{"name":"next","type":["null","L"]}]}`, `{"type":"fixed","name":"F","size":4}`)
+	f.Add(table(`{"name":"a","type":["null"]}`), table(`{"name":"a","type":[]}`))
 	f.Fuzz(func(t *testing.T, old, next string) {
 		if _, err := Parse(old); err != nil {
 			return

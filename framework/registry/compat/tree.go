@@ -205,7 +205,7 @@ func (n *node) String() string {
 func (n *node) plain(seen map[*node]bool) any {
 	switch n.kind {
 	case "union":
-		var branches []any
+		branches := []any{} // a union may be empty
 		for _, b := range n.branches {
 			branches = append(branches, b.plain(seen))
 		}
