@@ -744,3 +744,71 @@ func TestKeysGoWhereTheJavaClientPutsThem(t *testing.T) {
 		}
 	}
 }
+
+// The brokers go away with an announcement unanswered: the client cannot say what became of it, and a stop must not ask.
+func TestStopDoesNotWaitForAnAnnouncementThatIsNotAnswered(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		tried := make(chan struct{}, 1000)
+		fake.ControlKey(kmsg.Produce.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			fake.KeepControl()
+			if !slices.Contains(produced(fake, r), c.name+"_internal.tables") {
+				return nil, nil, false
+			}
+			tried <- struct{}{}
+			return nil, errors.New("cut"), true
+		})
+		up := newUpstream()
+		up.rows(itemsTable("items"), 1, 1)
+		p := run(t, c.options(up))
+		<-tried
+		p.cancel()
+		select {
+		case err := <-p.done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("the stop has not ended within a minute")
+			fake.Close()
+			<-p.done
+		}
+	})
+}
+
+// Who has lost the lease without noticing finds its successor's changes in a topic that it meets for the first time.
+func TestFencedPublisherDoesNotTakeItsSuccessorsChangesForAGap(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		old, young := newUpstream(), newUpstream() // each has a lease of its own
+		table := itemsTable("items")
+		old.rows(table, 1, 1)
+		young.rows(table, 1, 5)
+		began, succeeded, tenures := make(chan struct{}), make(chan struct{}), 0
+		o := c.options(old)
+		o.Open = old.scripted(func(ctx context.Context, _ source.Position, out source.Emitter) error {
+			if tenures++; tenures > 1 {
+				return stay(ctx)
+			}
+			if err := out.SetState([]byte(`{}`)); err != nil {
+				return err
+			}
+			close(began)
+			<-succeeded
+			change, _, _ := old.next(0)
+			return out.Emit(&change)
+		})
+		first := run(t, o)
+		<-began
+		second := run(t, c.options(young))
+		await(t, "the successor", func() bool { return young.lastConfirmed().Version.High == 5 })
+		close(succeeded)
+		await(t, "the first to notice", func() bool { return first.Status().LastError != "" })
+		if s := first.Status(); s.State == Stopped {
+			t.Errorf("it stopped for good: %s", s.LastError)
+		}
+		for _, p := range []*running{second, first} {
+			if err := p.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

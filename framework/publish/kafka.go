@@ -96,6 +96,21 @@ func ping(ctx context.Context, cl *kgo.Client) error {
 // hintCertificate is the way out when one side of a TLS connection did not accept the other's certificate.
 const hintCertificate = "check kafka.tls: ca against the brokers' certificate, server_name against its names, cert and key where the brokers ask for them"
 
+// produceSync returns when the brokers have r, when they never will, or when ctx ends, whichever comes first. The client's
+// own ProduceSync comes back at the end of ctx only if it can prove that r was not written: with a request unanswered and
+// the brokers gone it waits for them, and with it a stop of the whole connector. What then becomes of r is for who closes
+// the client.
+func produceSync(ctx context.Context, cl *kgo.Client, r *kgo.Record) error {
+	done := make(chan error, 1)
+	cl.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // classify marks what Kafka's errors mean to a publisher. started says that the publisher has been at work before:
 // credentials that are refused then were good once, and may be again.
 func classify(err error, started bool) error {

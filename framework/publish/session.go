@@ -126,13 +126,16 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if t.opts.AtLeastOnce {
-		err := t.kafka.ProduceSync(ctx, mark).FirstErr()
-		return mark.Offset, err // the offset is known only now
+		err := produceSync(ctx, t.kafka, mark)
+		if err != nil {
+			return 0, err
+		}
+		return mark.Offset, nil // the offset is known only now
 	}
 	if err := t.kafka.BeginTransaction(); err != nil {
 		return 0, err
 	}
-	if err := t.kafka.ProduceSync(ctx, mark).FirstErr(); err != nil {
+	if err := produceSync(ctx, t.kafka, mark); err != nil {
 		return 0, err
 	}
 	return mark.Offset, t.kafka.EndTransaction(ctx, kgo.TryCommit)
@@ -183,6 +186,15 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 		return commitErr // the source's error is that it was stopped, or comes second
 	case ctx.Err() != nil:
 		return nil
+	case failure.Classify(out.err) == failure.Gap:
+		// What the topic holds and we do not know of may be a successor's, who has the lease now and fenced us: only who
+		// still can commit may call it a gap, and stop for good.
+		ctx, cancel := context.WithTimeout(ctx, startTimeout)
+		defer cancel()
+		if _, err := t.writeMark(ctx); err != nil {
+			return fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
+		}
+		return out.err
 	case out.err != nil:
 		return out.err // the source may have wrapped it, and with it what it means
 	case sourceErr == nil:

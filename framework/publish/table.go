@@ -261,7 +261,7 @@ func (ts *tables) announce(ctx context.Context, topic string, schemaID uint32, t
 		return fmt.Errorf("table %s: %w", t, err)
 	}
 	r := &kgo.Record{Topic: ts.opts.tablesTopic(), Key: key, Value: value}
-	if err := ts.side.ProduceSync(ctx, r).FirstErr(); err != nil {
+	if err := produceSync(ctx, ts.side, r); err != nil {
 		return fmt.Errorf("write table %s to topic %s: %w", t, r.Topic, err)
 	}
 	return nil
