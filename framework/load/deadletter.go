@@ -108,7 +108,16 @@ func (w *writer) sendDeadLetter(ctx context.Context, letter *kgo.Record) error {
 		}
 		w.deadLetterTopic = true
 	}
-	return w.client.ProduceSync(ctx, letter).FirstErr()
+	// Not the client's ProduceSync: with a request unanswered and the brokers gone it waits for them, whatever ctx says,
+	// and the stop would wait with it. A letter given up here may arrive all the same, and is then there twice.
+	done := make(chan error, 1)
+	w.client.Produce(ctx, letter, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // makeDeadLetterTopic creates the topic with its settings unless it is there; nothing relies on the brokers to make it.

@@ -1017,3 +1017,30 @@ func TestABadHeaderMakesARecordUnreadable(t *testing.T) {
 		}
 	}
 }
+
+// The client leaves a partition alone whose offset it may not fetch, for as long as it is a member of the group.
+func TestAPartitionThatCannotBeginIsTriedAgain(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	w.cluster.ControlKey(kmsg.OffsetFetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.OffsetFetchResponse)
+		for _, g := range r.(*kmsg.OffsetFetchRequest).Groups {
+			group := kmsg.NewOffsetFetchResponseGroup()
+			group.Group = g.Group
+			for _, t := range g.Topics {
+				topic := kmsg.NewOffsetFetchResponseGroupTopic()
+				topic.Topic, topic.TopicID = t.Topic, t.TopicID
+				for _, n := range t.Partitions {
+					p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+					p.Partition, p.ErrorCode = n, kerr.TopicAuthorizationFailed.Code
+					topic.Partitions = append(topic.Partitions, p)
+				}
+				group.Topics = append(group.Topics, topic)
+			}
+			resp.Groups = append(resp.Groups, group)
+		}
+		return resp, nil, true // once: the permission comes back
+	})
+	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
+	w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+}

@@ -179,6 +179,11 @@ func (r *reader) fetchError(e kgo.FetchError) error {
 	case errors.Is(e.Err, kerr.UnknownTopicID):
 		return failure.As(failure.Gap, fmt.Errorf("%s was deleted and made again while it was read: %w", e.Topic, e.Err), r.opts.resetHint(e.Topic))
 	}
+	if e.Topic != "" && r.partition(e.Topic, e.Partition) == nil {
+		// The group gave it to us, and the client could not learn where it begins (permission lost, a coordinator in
+		// trouble). It leaves such a partition alone for as long as it is a member, so that nobody would read it.
+		return fmt.Errorf("%s partition %d is ours and cannot begin: %w", e.Topic, e.Partition, e.Err)
+	}
 	r.stats.failed(fmt.Errorf("fetch %s: %w", e.Topic, e.Err))
 	r.log.Warn("fetch", zap.String("topic", e.Topic), zap.Int32("partition", e.Partition), zap.Error(e.Err))
 	return nil
