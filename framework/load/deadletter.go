@@ -124,7 +124,7 @@ func (w *writer) sendDeadLetter(ctx context.Context, letter *kgo.Record) error {
 func (w *writer) makeDeadLetterTopic(ctx context.Context) error {
 	admin, name := kadm.NewClient(w.client), w.opts.deadLetterTopic()
 	topics, err := admin.ListTopics(ctx, name)
-	if err == nil && topics.Has(name) {
+	if err == nil && topics.Has(name) && topics[name].Err == nil { // Has takes any other trouble for a topic that is there
 		return nil
 	}
 	replication := w.opts.DeadLetters.Replication
