@@ -114,6 +114,9 @@ func fault(r *rand.Rand, s *Setup) Fault {
 		f.What, f.Role, f.Place, f.Nth = Late, Sink, Place{Write, false}, 1+r.IntN(5)
 		f.For = time.Duration(r.Int64N(int64(3 * time.Second)))
 	case 10:
+		if s.Class == model.Effective {
+			return fault(r, s) // nor does anything keep a process apart that wakes up in the middle of a write
+		}
 		f.What, f.For = Pause, time.Duration(1+r.IntN(30))*time.Second
 		f.place(r)
 	case 11, 12:
