@@ -43,7 +43,7 @@ func (e *emitter) Emit(c *schemas.Change) error {
 	}
 	t, err := e.tables.of(e.ctx, c.Table)
 	if err == nil {
-		err = t.grows(c)
+		err = t.takes(c)
 	}
 	if err != nil {
 		e.err = err

@@ -648,6 +648,28 @@ func TestTruncateGoesToEveryPartition(t *testing.T) {
 	})
 }
 
+// TestACompactedTopicTakesNoTruncate is about brokers, which refuse a record without key there; kfake does not.
+func TestACompactedTopicTakesNoTruncate(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		up, table := newUpstream(), itemsTable("items")
+		table.Identity = schemas.IdentityFull // else the topic would be refused at once
+		topic := c.name + ".public.items"
+		if err := fake.CreateTopic(topic, 1, map[string]string{"cleanup.policy": "compact"}); err != nil {
+			t.Fatal(err)
+		}
+		up.rows(table, 1, 3)
+		up.append(schemas.Change{Table: table, Op: schemas.Truncate})
+		up.rows(table, 5, 1)
+		err := <-run(t, c.options(up)).done
+		if failure.Classify(err) != failure.Config || !strings.Contains(fmt.Sprint(err), topic) || !strings.Contains(fmt.Sprint(err), "cleanup.policy to delete") {
+			t.Errorf("Run returned %v", err)
+		}
+		if v := up.lastConfirmed().Version.High; v != 3 {
+			t.Errorf("confirmed up to %d, want 3: what came before the truncate, and not it", v)
+		}
+	})
+}
+
 func TestOnlyTheUpstreamsOwnTruncatesAreSkipped(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
 		up, table := newUpstream(), itemsTable("items")

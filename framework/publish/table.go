@@ -30,6 +30,7 @@ type table struct {
 	keyed      bool
 	rows       bool // the values are rows, without an envelope
 	partitions int32
+	compacted  bool
 	maxRecord  int // bytes, as recordSize counts
 	// version is the value of schemas.HeaderTable.
 	version []byte
@@ -196,6 +197,7 @@ func newTable(t *schemas.Table, e *schemas.Encoder, to topic, s *stream) *table 
 		keyed:      e.KeySchema() != "",
 		rows:       e.Shape() == schemas.ShapeRow,
 		partitions: to.partitions,
+		compacted:  to.compacted,
 		maxRecord:  to.maxRecord,
 		version:    binary.BigEndian.AppendUint64(nil, t.Version),
 		stream:     s,
@@ -276,7 +278,17 @@ func (ts *tables) keep(t *table) {
 	}
 }
 
-// grows checks what order and the guards in the targets rest on.
+// takes checks what order and the guards in the targets rest on, and that the topic has a place for the change.
+func (t *table) takes(c *schemas.Change) error {
+	if c.Op == schemas.Truncate && t.compacted {
+		// The brokers would refuse the record, and with it its transaction, for ever.
+		err := fmt.Errorf("table %s was truncated, and topic %s is compacted: it takes no record without a key", t.of, t.topic)
+		return failure.As(failure.Config, err, "set the topic's cleanup.policy to delete and start again; the truncate is sent then")
+	}
+	return t.grows(c)
+}
+
+// grows checks that versions grow.
 func (t *table) grows(c *schemas.Change) error {
 	if t.held != nil && c.Version.Compare(*t.held) <= 0 {
 		return t.backwards(c)
