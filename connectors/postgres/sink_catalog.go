@@ -208,12 +208,16 @@ func (r columnRecord) is(c *schemas.Column) bool {
 	return r.ID == c.ID
 }
 
-// errTableChanged says that another member has evolved a table since its plan was made: the next try reads it again.
-var errTableChanged = errors.New("another member has changed the table meanwhile")
+// errTableChanged says that a table was changed since its plan was made: the next try reads it again.
+var errTableChanged = errors.New("another member, or somebody, has changed the table meanwhile")
 
-// stampSQL gives a text that changes whenever a member evolves a table to another version.
+// stampSQL gives a text that changes whenever a member evolves a table to another version, and when somebody makes or drops
+// a unique index: without that on the key, repeats would be added and rows missed that ON CONFLICT would refuse.
 func (s *pgSink) stampSQL() string {
-	return "select coalesce((select source_id || ' ' || version from " + s.own("tables") + " where table_schema = $1 and table_name = $2), '')"
+	return "select coalesce((select source_id || ' ' || version from " + s.own("tables") + ` where table_schema = $1 and table_name = $2), '') || ' ' ||
+	coalesce((select string_agg(i.indexrelid::text, ' ' order by i.indexrelid)
+		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relname = $2 and i.indisunique and i.indisvalid and i.indimmediate), '')`
 }
 
 // own returns the quoted name of one of the sink's own tables.

@@ -140,7 +140,7 @@ func (w *sinkWriter) classify(rows []sink.Row) *sinkClasses {
 			c.deletes++
 		case r.Partial:
 			c.ops[i] = c.partial(r)
-		case r.Known == sink.Present:
+		case r.Known == sink.Present && w.plan.unique:
 			c.ops[i] = opPresent
 			c.present++
 		default:

@@ -72,6 +72,26 @@ func TestNewRowsAreNotCopiedAgainAndAgainInVain(t *testing.T) {
 	f.want("select count(*), sum(total) from target.orders", fmt.Sprintf("%d|%d", sinkBulkRows, 2*sinkBulkRows))
 }
 
+// TestAnIndexThatIsDroppedUnderTheSinkIsMissed is about a primary key that somebody drops to build it anew.
+func TestAnIndexThatIsDroppedUnderTheSinkIsMissed(t *testing.T) {
+	for _, word := range []sink.Presence{sink.Absent, sink.Present} {
+		f, table := newSinkFixture(t), ordersTable()
+		f.evolve(table)
+		f.write(table, known(sink.Absent, 0, sinkBulkRows, 1)...)
+		f.exec("alter table target.orders drop constraint orders_pkey")
+		f.exec("insert into target.orders select * from target.orders where id = 0")
+		f.exec("delete from target.orders where id = 1")
+		before := f.text("select count(*), sum(total) from target.orders")
+		if err := f.tryWrite(table, known(word, 0, sinkBulkRows, 2)...); err == nil {
+			t.Errorf("rows that should be there: %d: no error", word)
+		}
+		if err := f.tryWrite(table, known(word, 0, sinkBulkRows, 2)...); err == nil {
+			t.Errorf("rows that should be there: %d: no error at the second try", word)
+		}
+		f.want("select count(*), sum(total) from target.orders", before)
+	}
+}
+
 // TestNewRowsNeedTheUniqueIndexThatRefusesRepeats keeps the direct way from a table where nothing would stop a repeat.
 func TestNewRowsNeedTheUniqueIndexThatRefusesRepeats(t *testing.T) {
 	f, table := newSinkFixture(t), ordersTable()

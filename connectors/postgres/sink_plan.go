@@ -24,6 +24,8 @@ type sinkPlan struct {
 	key       []int
 	truncates bool
 	direct    bool // every column's bytes fit the target's own type
+	// unique says that an index keeps the key's values apart.
+	unique bool
 	// new is the way for rows that should be new.
 	new newRows
 	// stamp is what stampSQL gave when the plan was made.
@@ -102,7 +104,8 @@ func newSinkPlan(t *sink.Table, have *targetTable, record *tableRecord) (*sinkPl
 			key = append(key, name)
 		}
 	}
-	p.new.possible = p.direct && have.keyIndex(key) != nil
+	p.unique = have.keyIndex(key) != nil
+	p.new.possible = p.direct && p.unique
 	return p, nil
 }
 

@@ -32,6 +32,7 @@ type event struct {
 	// table is the version that before and after are mapped onto. All events of one table in one batch have the same.
 	table  *sink.Table
 	op     schemas.Op
+	plain  bool            // the record is a row alone, of another program's: op is a guess
 	before []schemas.Value // nil when not known
 	// beforeWhole says that all columns of before are known, not the key's alone.
 	beforeWhole bool

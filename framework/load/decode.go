@@ -481,6 +481,7 @@ func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []by
 	}
 	if k.value.Bare() && !s.hasOp {
 		change.Source.Time = r.Timestamp.UnixMicro()
+		e.plain = true
 	}
 	for i := range r.Headers {
 		h := &r.Headers[i]

@@ -144,7 +144,7 @@ func (t *tableFold) upsert(f *folder, e *event) error {
 		if row.Partial && t.Truncate {
 			return t.missing(e)
 		}
-		row.Known = presence(e.op)
+		row.Known = presence(e)
 		t.Rows[at] = row
 		return nil
 	}
@@ -161,11 +161,13 @@ func (t *tableFold) upsert(f *folder, e *event) error {
 }
 
 // presence is what the first change of a key in a batch says of the target.
-func presence(op schemas.Op) sink.Presence {
-	switch op {
-	case schemas.Read, schemas.Create:
+func presence(e *event) sink.Presence {
+	switch {
+	case e.plain:
+		return sink.Unknown
+	case e.op == schemas.Read || e.op == schemas.Create:
 		return sink.Absent
-	case schemas.Update:
+	case e.op == schemas.Update:
 		return sink.Present
 	}
 	return sink.Unknown

@@ -173,11 +173,18 @@ func (ts *topics) ensure(ctx context.Context, name string, partitions int32, con
 	if err != nil || made.NumPartitions <= 0 {
 		return ts.appears(ctx, name)
 	}
-	// The answer says all there is to know, unless describing the topic's settings is not permitted. To ask again would take
-	// a tenth of a second: the client has just learned that there is no such topic, and asks no more often than that.
+	// The answer says all there is to know, unless describing the topic's settings is not permitted; brokers of other makes may
+	// leave the settings out. To ask for the topic again would take a tenth of a second: the client has just learned that there
+	// is none, and asks no more often than that.
 	t = topic{name: name, partitions: made.NumPartitions, maxRecord: defaultMaxBatch, fresh: true}
-	ts.configure(&t, slices.Collect(maps.Values(made.Configs)))
-	return t, nil
+	if len(made.Configs) > 0 {
+		ts.configure(&t, slices.Collect(maps.Values(made.Configs)))
+		return t, nil
+	}
+	if err = ts.settings(ctx, &t); errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return ts.appears(ctx, name)
+	}
+	return t, err
 }
 
 // appears describes a topic that was just made; the brokers take a moment to tell each other.
@@ -219,19 +226,25 @@ func (ts *topics) describe(ctx context.Context, name string) (topic, error) {
 	if t.partitions == 0 {
 		return topic{}, fmt.Errorf("look up topic %s: %w", name, kerr.UnknownTopicOrPartition)
 	}
-	described, err := ts.admin.DescribeTopicConfigs(ctx, name)
+	err = ts.settings(ctx, &t)
+	return t, err
+}
+
+// settings asks for the topic's settings.
+func (ts *topics) settings(ctx context.Context, t *topic) error {
+	described, err := ts.admin.DescribeTopicConfigs(ctx, t.name)
 	if err != nil {
-		return topic{}, fmt.Errorf("look up the settings of topic %s: %w", name, err)
+		return fmt.Errorf("look up the settings of topic %s: %w", t.name, err)
 	}
-	config, err := described.On(name, nil)
+	config, err := described.On(t.name, nil)
 	if err == nil {
 		err = config.Err
 	}
 	if err != nil {
-		return topic{}, fmt.Errorf("look up the settings of topic %s: %w", name, err)
+		return fmt.Errorf("look up the settings of topic %s: %w", t.name, err)
 	}
-	ts.configure(&t, config.Configs)
-	return t, nil
+	ts.configure(t, config.Configs)
+	return nil
 }
 
 // configure takes from a topic's settings what matters here.
