@@ -195,7 +195,12 @@ func (v *offsetsBehind) Committed(topic string, partition int32, next int64) {
 }
 
 func (v *offsetsBehind) End(o *Outcome) {
-	dead := v.w.buried(o)
+	dead := map[schemas.Version]bool{} // by version: the repeat of a dead letter is left out
+	for _, r := range o.SinkDead {
+		if version, ok := versionOf(r); ok {
+			dead[version] = true
+		}
+	}
 	for _, n := range v.notes {
 		t := v.w.work.tableOf(n.at.Topic)
 		for _, r := range o.Records[n.at] {
@@ -203,7 +208,7 @@ func (v *offsetsBehind) End(o *Outcome) {
 			if r.Offset >= n.next {
 				break
 			}
-			if !ok || r.Value == nil || ofSnapshot(version) || dead[origin{n.at, r.Offset}] {
+			if !ok || r.Value == nil || ofSnapshot(version) || dead[version] {
 				continue
 			}
 			if row, ok := v.w.rowAt(t, version); ok && !v.w.reached(n.table, row, version, t) {
