@@ -88,6 +88,8 @@ type codec struct {
 	// that this version does not have; nil when both are the same.
 	target *sink.Table
 	column []int
+	// convert makes the values of each of them its own, nil where they are; see [schemas.NewConverter].
+	convert []schemas.Converter
 	// added holds the values of the columns that this version does not have.
 	added []schemas.Value
 }
@@ -430,14 +432,17 @@ func (c *catalog) aim(k *codec) {
 	if k.target == t {
 		return
 	}
-	k.target, k.column, k.added = t, nil, nil
+	k.target, k.column, k.convert, k.added = t, nil, nil, nil
 	if k.source == t.Source || k.source.SameShape(t.Source) {
 		return
 	}
-	k.column, k.added = make([]int, len(t.Columns)), make([]schemas.Value, len(t.Columns))
+	n := len(t.Columns)
+	k.column, k.convert, k.added = make([]int, n), make([]schemas.Converter, n), make([]schemas.Value, n)
 	for i := range t.Columns {
 		if k.column[i] = counterpart(k.source, t.Source, i); k.column[i] < 0 {
 			k.added[i] = filled(&t.Columns[i])
+		} else {
+			k.convert[i] = schemas.NewConverter(k.source.Columns[k.column[i]].Type, t.Columns[i].Type)
 		}
 	}
 }
@@ -471,9 +476,9 @@ func counterpart(older, newer *schemas.Table, i int) int {
 }
 
 // decode makes an event of a record's body. Its values alias the record and a.
-func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []byte, s stamp, a *schemas.Arena) (event, error) {
+func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []byte, s stamp, a *schemas.Arena) (e event, err error) {
 	change := &c.change
-	e := event{record: r, table: k.target, version: s.version}
+	e = event{record: r, table: k.target, version: s.version}
 	if r.Value == nil {
 		k.value.DecodeNothing(change)
 	} else if err := k.value.Decode(body, change, a); err != nil {
@@ -509,8 +514,10 @@ func (c *catalog) decode(ctx context.Context, k *codec, r *kgo.Record, body []by
 	if e.beforeWhole {
 		fillUnchanged(change.After, change.Before)
 	}
-	e.before, e.after = k.project(change.Before, a), k.project(change.After, a)
-	return e, nil
+	if e.before, err = k.project(change.Before, a); err == nil {
+		e.after, err = k.project(change.After, a)
+	}
+	return e, err
 }
 
 // check refuses a change that lacks the row that its operation speaks of.
@@ -569,18 +576,26 @@ func fillUnchanged(after, before []schemas.Value) {
 
 // project maps a row of the source's version onto the columns of the target's. A column that the version does not have
 // yet gets what the source filled in when it was added: rows in front of the change can come behind it, from another
-// partition, and must not undo what the sink has filled in.
-func (k *codec) project(row []schemas.Value, a *schemas.Arena) []schemas.Value {
+// partition, and must not undo what the sink has filled in. So it is with a column that had another type: the source has
+// converted its rows without a word.
+func (k *codec) project(row []schemas.Value, a *schemas.Arena) ([]schemas.Value, error) {
 	if row == nil || k.column == nil {
-		return row
+		return row, nil
 	}
 	mapped := a.Values(len(k.column))
 	for i, j := range k.column {
-		if j >= 0 {
-			mapped[i] = row[j]
-		} else {
+		switch {
+		case j < 0:
 			mapped[i] = k.added[i]
+		case k.convert[i] == nil:
+			mapped[i] = row[j]
+		default:
+			v, err := k.convert[i](row[j], a)
+			if err != nil {
+				return nil, &unreadable{stageValue, fmt.Errorf("table %s: column %q of an earlier version of the table: %w", k.source, k.target.Columns[i].Name, err)}
+			}
+			mapped[i] = v
 		}
 	}
-	return mapped
+	return mapped, nil
 }
