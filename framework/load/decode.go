@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -179,7 +178,10 @@ func (c *catalog) compileOurs(ctx context.Context, made *codec, text string) err
 				c.tables.topic, made.topic, made.id, made.stamp)
 		}
 	}
-	if misfit != nil { // the source has written that the id is this topic's
+	if misfit == nil {
+		misfit = madeOf(made.source, made.topic, text)
+	}
+	if misfit != nil { // the source has written that the id is this table's
 		return reused(made.id, misfit)
 	}
 	var err error
@@ -355,46 +357,13 @@ func (c *catalog) schema(ctx context.Context, id uint32, stage string) (string, 
 	return text, err
 }
 
-// reused is about a record of ours, described in the tables topic, whose schema id means another topic's schema now. The
+// reused is about a record of ours, described in the tables topic, whose schema id means another table's schema now, or
+// that of another version. The
 // record is good: it is the registry that was restored from a backup or replaced, so the record waits, as one whose id is
 // not known does.
 func reused(id uint32, err error) error {
 	return failure.WithHint(fmt.Errorf("the registry has given the id of schema %d to another: %w", id, err),
 		"it was restored or replaced: restore the schemas with the ids that they had, or take the topic again from a new snapshot")
-}
-
-// namedFor checks that a schema was made for the topic: a registry that was restored may use its ids for others.
-func namedFor(topic, text string) error {
-	var record struct {
-		Name      string `json:"name"`
-		Namespace string `json:"namespace"`
-	}
-	if err := json.Unmarshal([]byte(text), &record); err != nil {
-		return fmt.Errorf("not a record schema: %w", err)
-	}
-	namespace := record.Namespace
-	if namespace == "" {
-		if i := strings.LastIndexByte(record.Name, '.'); i >= 0 {
-			namespace = record.Name[:i]
-		}
-	}
-	if of, ok := schemas.QuarantineOf(topic); ok { // its schemas are those of the topic that it stands beside
-		topic = of
-	}
-	if avroName(namespace) != avroName(topic) {
-		return fmt.Errorf("record %s of namespace %q was not made for topic %s", record.Name, namespace, topic)
-	}
-	return nil
-}
-
-// avroName makes names comparable that differ only in what Avro's names cannot hold.
-func avroName(name string) string {
-	return strings.TrimLeft(strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, name), "_")
 }
 
 // newer reports whether c's table comes after the one that its topic's rows are mapped onto now.

@@ -445,6 +445,45 @@ func TestARegistryThatGivesAnIDToAnotherSchemaMakesItsRecordsWait(t *testing.T) 
 	}
 }
 
+// A restored registry that lost the newest version of the table gives its id to the next one.
+func TestAnIDThatMeansAnotherVersionOfTheTableMakesItsRecordsWait(t *testing.T) {
+	column := func(i int, change func(*schemas.Column)) *schemas.Table {
+		table := orders(901)
+		change(&table.Columns[i])
+		return table
+	}
+	others := map[string]*schemas.Table{
+		"renamed":   column(1, func(c *schemas.Column) { c.Name = "remark" }),
+		"dropped":   orders(901, orders(901).Columns[:2]...),
+		"added":     orders(901, append(orders(901).Columns, schemas.Column{ID: 4, Name: "more", Type: schemas.Type{Kind: schemas.String}, Nullable: true})...),
+		"retyped":   column(1, func(c *schemas.Column) { c.Type.Kind = schemas.Bytes }),
+		"nullable":  column(0, func(c *schemas.Column) { c.Key, c.Nullable = 0, true }),
+		"reordered": orders(901, orders(901).Columns[0], orders(901).Columns[2], orders(901).Columns[1]),
+	}
+	for _, m := range []schemas.Mapping{{}, {Types: schemas.TypesAvro}, {Shape: schemas.ShapeRow}, {Types: schemas.TypesAvro, Shape: schemas.ShapeRow}} {
+		for how, other := range others {
+			t.Run(fmt.Sprint(how, m.Types, m.Shape), func(t *testing.T) {
+				w := newWorld(t, ordersTopic)
+				m.Prefix = w.prefix
+				f := w.feedAs(orders(900), m).describe()
+				right := w.registry.swap(f.valueID, w.feedAs(other, m).encoder.ValueSchema())
+				l := w.start()
+				f.send(insert(1, "a", "x"))
+				eventually(t, func() string {
+					for _, p := range l.Status().Partitions {
+						if strings.Contains(p.Waits, "does not describe table public.orders at version 900") {
+							return ""
+						}
+					}
+					return fmt.Sprintf("no partition waits for the registry; rows %q, dead letters %d", w.db.rows("public.orders"), l.Status().DeadLetters)
+				})
+				w.registry.swap(f.valueID, right)
+				w.holds("public.orders", "id=1 note=a big=x")
+			})
+		}
+	}
+}
+
 func TestATableThatIsDescribedLateIsWaitedFor(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	f := w.feed(orders(900))

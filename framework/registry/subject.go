@@ -45,9 +45,9 @@ func (s Strategy) Subject(topic string, key bool, schema string) (string, error)
 		}
 		return topic + "-value", nil
 	}
-	name, err := recordName(schema)
-	if err != nil {
-		return "", fmt.Errorf("subject of a schema of topic %s: %w", topic, err)
+	name := RecordName(schema)
+	if name == "" {
+		return "", fmt.Errorf("subject of a schema of topic %s: the schema has no name, which the strategies record and topic_record need", topic)
 	}
 	if s == TopicRecord {
 		return topic + "-" + name, nil
@@ -55,17 +55,17 @@ func (s Strategy) Subject(topic string, key bool, schema string) (string, error)
 	return name, nil
 }
 
-// recordName is the full name of a schema's outermost type.
-func recordName(schema string) (string, error) {
+// RecordName returns the full name of a schema's outermost type, "" where it has none.
+func RecordName(schema string) string {
 	var named struct {
 		Name      string `json:"name"`
 		Namespace string `json:"namespace"`
 	}
-	if err := json.Unmarshal([]byte(schema), &named); err != nil || named.Name == "" {
-		return "", fmt.Errorf("the schema has no name, which the strategies record and topic_record need")
+	if err := json.Unmarshal([]byte(schema), &named); err != nil {
+		return ""
 	}
-	if named.Namespace == "" || strings.Contains(named.Name, ".") {
-		return named.Name, nil
+	if named.Name == "" || named.Namespace == "" || strings.Contains(named.Name, ".") {
+		return named.Name
 	}
-	return named.Namespace + "." + named.Name, nil
+	return named.Namespace + "." + named.Name
 }
