@@ -406,6 +406,10 @@ func adjustNamespace(topic string) string {
 	return strings.Join(parts, ".")
 }
 
+// EnvelopeName returns the full name of the record that the values of a topic of ours or of Debezium's are, rows without
+// an envelope excepted.
+func EnvelopeName(topic string) string { return adjustNamespace(topic) + ".Envelope" }
+
 // quoteJSON quotes as Jackson does: only quotes, backslashes and control characters are escaped.
 func quoteJSON(s string) string { return string(appendJSONString(nil, s)) }
 

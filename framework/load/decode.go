@@ -310,16 +310,13 @@ func (c *catalog) valueOf(ctx context.Context, r *kgo.Record, s stamp, last *cod
 // rowSchema returns the schema id of a foreign topic whose values are rows without an envelope, 0 for any other topic.
 func (c *catalog) rowSchema(ctx context.Context, topic string, last *codec) (uint32, error) {
 	if last != nil && last.topic == topic {
-		if last.value.Bare() && !last.ours {
-			return last.id, nil
-		}
-		return 0, nil
+		return last.rowID(), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	id, text, err := c.registry.Latest(ctx, topic+"-value")
 	if errors.Is(err, registry.ErrNotRegistered) {
-		return 0, nil
+		return c.unregistered(ctx, topic)
 	}
 	if err != nil {
 		return 0, err
@@ -328,6 +325,38 @@ func (c *catalog) rowSchema(ctx context.Context, topic string, last *codec) (uin
 		return 0, nil // what cannot be read has nothing to delete
 	}
 	return id, nil
+}
+
+// rowID is the id of k's schema where the values are rows without an envelope of another program, else 0.
+func (k *codec) rowID() uint32 {
+	if k.ours || !k.value.Bare() {
+		return 0
+	}
+	return k.id
+}
+
+// unregistered is rowSchema for a topic whose schemas have subjects of other names: one that was read from any of the
+// topic's partitions tells, else the names that Debezium's envelope has under the strategies of subjects. A tombstone
+// of which neither tells what it means is not passed over: it may delete a row.
+func (c *catalog) unregistered(ctx context.Context, topic string) (uint32, error) {
+	var newest *codec
+	for _, k := range c.codecs {
+		if k.topic == topic && (newest == nil || k.id > newest.id) {
+			newest = k
+		}
+	}
+	if newest != nil {
+		return newest.rowID(), nil
+	}
+	envelope := schemas.EnvelopeName(topic)
+	for _, subject := range [...]string{envelope, topic + "-" + envelope} {
+		_, _, err := c.registry.Latest(ctx, subject)
+		if !errors.Is(err, registry.ErrNotRegistered) {
+			return 0, err
+		}
+	}
+	return 0, &unreadable{stageValue, fmt.Errorf("a tombstone that may delete a row, but the schema of the topic's values is not known: subject %s-value "+
+		"is not registered, and no value was read since the start (register the schema under that subject too, then write the tombstone again)", topic)}
 }
 
 // keySchema returns the text of the schema of r's key; for a record without key what the registry holds for the topic,

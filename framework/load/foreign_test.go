@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/syncline-io/syncline/framework/registry"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 // producer is a program that is none of ours and knows nothing of change events.
@@ -87,6 +88,61 @@ func TestRowsOfAPlainProducerAreUpsertedAndItsTombstonesDelete(t *testing.T) {
 	w.commit(kgo.TryCommit, p.record(fields{"id": 1}, nil)) // the first record that the next member sees
 	w.start(reads(topic))
 	w.holds("customers", "id=3 name=NULL")
+}
+
+func TestATombstoneWhoseTopicHasNoSubjectIsADeadLetterThatSaysTheWayOut(t *testing.T) {
+	const topic = "crm.customers"
+	w := newWorld(t, topic)
+	p := w.producer(topic, customerKey, customerValue)
+	w.registry.rename(topic+"-value", "com.shop.Customer")
+	w.commit(kgo.TryCommit, p.record(fields{"id": 1}, nil), p.record(fields{"id": 3}, fields{"id": 3, "name": nil}))
+	w.start(reads(topic))
+	letter := w.deadLetters(1)[0]
+	if got := headerOf(letter, headerMessage); !strings.Contains(got, "register the schema under that subject") || !strings.Contains(got, topic+"-value") ||
+		headerOf(letter, headerStage) != stageValue {
+		t.Errorf("%s: %s", headerOf(letter, headerStage), got)
+	}
+	w.holds("customers", "id=3 name=NULL")
+}
+
+func TestATombstoneIsKnownByWhatAnotherPartitionHasShown(t *testing.T) {
+	const topic = "crm.customers"
+	table, err := tableOf(topic, customerKey, customerValue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := schemas.NewDecoder(customerValue, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := schemas.NewDecoder(flinkEnvelope, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCatalog(&Options{Registry: newRegistry()}, nil)
+	add := func(topic string, id uint32, d *schemas.Decoder) {
+		c.codecs[codecKey{topic: topic, id: id}] = &codec{topic: topic, id: id, value: d}
+	}
+	add("crm.others", 9, envelope)
+	add(topic, 4, row)
+	add(topic, 5, row)
+	add("flink.customers", 6, envelope)
+	for topic, want := range map[string]uint32{topic: 5, "flink.customers": 0} {
+		if id, err := c.rowSchema(t.Context(), topic, nil); id != want || err != nil {
+			t.Errorf("%s: schema %d, %v; want %d", topic, id, err, want)
+		}
+	}
+}
+
+func TestAPlainTombstoneOfAnEnvelopeIsHarmlessUnderEveryStrategy(t *testing.T) {
+	const topic = "my-app.public.orders"
+	for _, subject := range []string{topic + "-value", "my_app.public.orders.Envelope", topic + "-my_app.public.orders.Envelope"} {
+		c := newCatalog(&Options{Registry: newRegistry()}, nil)
+		c.registry.(*registryModel).register(subject, flinkEnvelope)
+		if id, err := c.rowSchema(t.Context(), topic, nil); id != 0 || err != nil {
+			t.Errorf("%s: schema %d, %v", subject, id, err)
+		}
+	}
 }
 
 func TestKeysThatAreNoRowsNeedAKeyInTheConfiguration(t *testing.T) {

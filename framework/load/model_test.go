@@ -357,6 +357,14 @@ func (r *registryModel) register(subject, text string) (id uint32) {
 	return id
 }
 
+// rename gives the subject's schemas to another subject.
+func (r *registryModel) rename(subject, other string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.latest[other] = r.latest[subject]
+	delete(r.latest, subject)
+}
+
 func (r *registryModel) hide(id uint32, hidden bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
