@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint bench soak build deps clean FORCE
+.PHONY: help demo test fuzz lint bench soak model build deps clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -29,6 +29,10 @@ bench: deps ## measure against pg_recvlogical, COPY and a merge by hand
 
 soak: ## let seeds of the simulation run for SOAK=1h, others than the last time; SEEDS=n runs n, SEED=n repeats one
 	go test -count=1 -timeout=0 ./framework/simtest -run 'TestSim$$' -v $(if $(SEED),-seed=$(SEED),$(if $(SEEDS),-seeds=$(SEEDS),-soak=$(or $(SOAK),1h)))
+
+model: ## have Spin check the two protocols, and that leaving out any guard is seen
+	@bash integration/deps.sh spin cxx
+	@exec bash integration/model/check.sh
 
 build: $(patsubst cmd/%/main.go,bin/%,$(wildcard cmd/*/main.go)) ## build every program into bin/
 

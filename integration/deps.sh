@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What Syncline needs from the machine besides Go, and how to get it.
 #
-#   deps.sh [NAME...]       installs what is missing of postgres, java, maven, python, cxx (default: all), as root or by sudo;
+#   deps.sh [NAME...]       installs what is missing of postgres, java, maven, python, cxx (default: all of these) and spin, as root or by sudo;
 #                           where it may not, prints the line that would, and ends with 1
 #   deps.sh has NAME        ends with 0 if it is there
 #
@@ -24,6 +24,8 @@ has_java() {
 }
 
 has_maven() { command -v mvn >/dev/null; }
+
+has_spin() { command -v spin >/dev/null; }
 
 # Tests make an environment with venv, and its pip is the one that ensurepip brings: Debian has that in another package.
 has_python() {
@@ -49,6 +51,7 @@ package() {
   java) if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then echo openjdk-17-jre-headless; else echo default-jre-headless; fi ;;
   maven) echo maven ;;
   python) echo python3 python3-venv python3-pip ;;
+  spin) echo spin ;;
   cxx) echo g++ ;;
   esac
 }
@@ -90,6 +93,7 @@ describe() {
     java) text+=("Java 17 or newer") ;;
     maven) text+=("Apache Maven") ;;
     python) text+=("Python 3.11 or newer with venv and pip") ;;
+    spin) text+=("the model checker Spin") ;;
     cxx) text+=("a C++ compiler with its library") ;;
     esac
   done
@@ -99,8 +103,8 @@ describe() {
 
 check_name() {
   case $1 in
-  postgres | java | maven | python | cxx) ;;
-  *) echo "deps: unknown name '$1'; one of postgres, java, maven, python, cxx" >&2; exit 2 ;;
+  postgres | java | maven | python | cxx | spin) ;;
+  *) echo "deps: unknown name '$1'; one of postgres, java, maven, python, cxx, spin" >&2; exit 2 ;;
   esac
 }
 
