@@ -145,10 +145,10 @@ func bytesForm(w *avroType) form {
 	case !w.isDecimal():
 		return form{Type{Kind: Bytes}, func(r *reader, _ *Arena, out *Value) { *out = BytesValue(take(r)) }}
 	}
-	scale := int32(w.scale)
-	extract := func(r *reader, _ *Arena, out *Value) { *out = decimalOf(take(r), scale) }
+	scale := int64(w.scale)
+	extract := func(r *reader, _ *Arena, out *Value) { *out = r.decimal(take(r), scale) }
 	if w.kind == avroBytes { // without the second call
-		extract = func(r *reader, _ *Arena, out *Value) { *out = decimalOf(r.bytes(), scale) }
+		extract = func(r *reader, _ *Arena, out *Value) { *out = r.decimal(r.bytes(), scale) }
 	}
 	return form{Type{Kind: Decimal, Precision: max(w.precision, 1), Scale: w.scale}, extract}
 }
@@ -176,10 +176,7 @@ func variableForm(w *avroType) (form, error) {
 	}
 	return form{Type{Kind: Decimal}, func(r *reader, _ *Arena, out *Value) {
 		scale := r.long()
-		if scale < -maxScale || scale > maxScale {
-			r.fail(errValue)
-		}
-		*out = decimalOf(r.bytes(), int32(scale))
+		*out = r.decimal(r.bytes(), scale)
 	}}, nil
 }
 
@@ -459,12 +456,10 @@ func extractBigDecimal(r *reader, _ *Arena, out *Value) {
 	inner := reader{buf: r.bytes()}
 	unscaled := inner.bytes()
 	scale := inner.int()
-	if inner.err != nil || inner.at != len(inner.buf) || scale < -maxScale || scale > maxScale {
+	if inner.err != nil || inner.at != len(inner.buf) {
 		r.fail(errValue)
 	}
-	if r.err == nil {
-		*out = decimalOf(unscaled, int32(scale))
-	}
+	*out = r.decimal(unscaled, scale)
 }
 
 func extractMillis(r *reader, _ *Arena, out *Value) {
