@@ -204,6 +204,9 @@ func extractAs(w *avroType, t *Type) (extractor, error) {
 		}
 		return arrayExtractor(one, w.items.least), nil
 	}
+	if w.kind == avroUnion && t.Kind != JSON {
+		return branchExtractor(w, t)
+	}
 	f, err := formOf(w)
 	if err != nil {
 		return nil, err
@@ -253,7 +256,7 @@ func throughText(f form, t *Type) extractor {
 	return func(r *reader, a *Arena, out *Value) {
 		v = Value{}
 		f.extract(r, a, &v)
-		if r.err != nil {
+		if r.err != nil || v.IsNull() { // JSON that is null
 			return
 		}
 		text = AppendText(text[:0], &f.typ, v)
@@ -284,6 +287,30 @@ func fieldExtractor(w *avroType, t *Type) (extractor, error) {
 			return
 		}
 		one(r, a, out)
+	}, nil
+}
+
+// branchExtractor compiles how each branch of a union of several types becomes a value of type t: as JSON text would have
+// quotes.
+func branchExtractor(w *avroType, t *Type) (extractor, error) {
+	branches := make([]extractor, len(w.branches))
+	for i, b := range w.branches {
+		if b.kind == avroNull {
+			branches[i] = func(*reader, *Arena, *Value) {}
+			continue
+		}
+		var err error
+		if branches[i], err = extractAs(b, t); err != nil {
+			return nil, err
+		}
+	}
+	return func(r *reader, a *Arena, out *Value) {
+		i := r.long()
+		if i < 0 || i >= int64(len(branches)) {
+			r.fail(errBranch)
+			return
+		}
+		branches[i](r, a, out)
 	}, nil
 }
 
