@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func TestForeignTextCannotBreakALineOrSteerATerminal(t *testing.T) {
@@ -24,5 +26,22 @@ func TestForeignTextCannotBreakALineOrSteerATerminal(t *testing.T) {
 		if got := b.String(); strings.ContainsAny(got, "\x1b\u202e\xff") || strings.Count(got, "\n") != 2+len(e.Headers) {
 			t.Errorf("%s: %q", e.Kind, got)
 		}
+	}
+}
+
+func TestAScanThatStopsBeforeTheEndSaysSo(t *testing.T) {
+	l, err := openLog(t.Context(), w.kafka, ordersTopic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	var said bytes.Buffer
+	l.warn = &said
+	l.ends[0] += 5 // as when the end cannot be read
+	if err := l.scan(t.Context(), l.starts, l.ends, func(*kgo.Record) (bool, error) { return true, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "partitions [0] have not reached their end") {
+		t.Errorf("it said %q", said.String())
 	}
 }
