@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -69,6 +70,16 @@ func NewDecoder(schemaText string, t *Table) (*Decoder, error) {
 		d.envelope = append(d.envelope, f)
 	}
 	return d, nil
+}
+
+// IsEnvelope reports whether a schema is that of a change event: a [Decoder] of it is not [Decoder.Bare].
+func IsEnvelope(schemaText string) bool {
+	root, err := parseAvro(schemaText)
+	if err != nil {
+		return false
+	}
+	envelope, err := isEnvelope(root)
+	return err == nil && envelope
 }
 
 // isEnvelope tells an envelope from a row: it has an operation and, as a record, the new row.
@@ -241,19 +252,9 @@ func compileRow(w *avroType, t *Table) (*row, error) {
 	for i, name := range fieldNames(t) {
 		names[name] = i
 	}
+	columns := fieldColumns(record, names)
 	for i := range record.fields {
-		if _, ok := names[record.fields[i].name]; ok {
-			record.fields[i].aliases = nil // of several fields, the one of the very name is the column's
-		}
-	}
-	for i := range record.fields {
-		for _, alias := range record.fields[i].aliases {
-			if record.field(alias) != nil {
-				record.fields[i].aliases = nil
-				break
-			}
-		}
-		f, err := compileRowField(&record.fields[i], t, names)
+		f, err := compileRowField(&record.fields[i], t, columns[i])
 		if err != nil {
 			return nil, fmt.Errorf("field %q: %w", record.fields[i].name, err)
 		}
@@ -262,12 +263,49 @@ func compileRow(w *avroType, t *Table) (*row, error) {
 	return out, nil
 }
 
-func compileRowField(f *avroField, t *Table, names map[string]int) (rowField, error) {
-	column, ok := names[f.name]
-	for i := 0; !ok && i < len(f.aliases); i++ {
-		column, ok = names[f.aliases[i]] // what the field was called when the table was described
+// fieldColumns finds the column of every field, -1 for none: that of its name, or else of an alias, which is what the field
+// was called when the table was described. An alias that is another field's name, or that several fields have, says nothing.
+func fieldColumns(record *avroType, names map[string]int) []int {
+	const several = -1
+	owner := make(map[string]int, len(record.fields)) // the field that has a name or alias
+	for i := range record.fields {
+		owner[record.fields[i].name] = i
 	}
-	if !ok {
+	own := maps.Clone(owner)
+	for i := range record.fields {
+		f := &record.fields[i]
+		if _, ok := names[f.name]; ok {
+			continue
+		}
+		for _, alias := range f.aliases {
+			if _, isField := own[alias]; isField {
+				continue
+			}
+			if other, ok := owner[alias]; ok && other != i {
+				owner[alias] = several
+			} else {
+				owner[alias] = i
+			}
+		}
+	}
+	columns := make([]int, len(record.fields))
+	for i := range record.fields {
+		f := &record.fields[i]
+		column, ok := names[f.name]
+		for n := 0; !ok && n < len(f.aliases); n++ {
+			if owner[f.aliases[n]] == i {
+				column, ok = names[f.aliases[n]]
+			}
+		}
+		if columns[i] = column; !ok {
+			columns[i] = -1
+		}
+	}
+	return columns
+}
+
+func compileRowField(f *avroField, t *Table, column int) (rowField, error) {
+	if column < 0 {
 		return rowField{name: f.name, column: -1, skip: f.typ}, nil
 	}
 	out := rowField{name: f.name, column: column, null: nullBranch(f.typ)}

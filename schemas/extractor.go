@@ -145,10 +145,10 @@ func bytesForm(w *avroType) form {
 	case !w.isDecimal():
 		return form{Type{Kind: Bytes}, func(r *reader, _ *Arena, out *Value) { *out = BytesValue(take(r)) }}
 	}
-	scale := int32(w.scale)
-	extract := func(r *reader, _ *Arena, out *Value) { *out = decimalOf(take(r), scale) }
+	scale := int64(w.scale)
+	extract := func(r *reader, _ *Arena, out *Value) { *out = r.decimal(take(r), scale) }
 	if w.kind == avroBytes { // without the second call
-		extract = func(r *reader, _ *Arena, out *Value) { *out = decimalOf(r.bytes(), scale) }
+		extract = func(r *reader, _ *Arena, out *Value) { *out = r.decimal(r.bytes(), scale) }
 	}
 	return form{Type{Kind: Decimal, Precision: max(w.precision, 1), Scale: w.scale}, extract}
 }
@@ -176,10 +176,7 @@ func variableForm(w *avroType) (form, error) {
 	}
 	return form{Type{Kind: Decimal}, func(r *reader, _ *Arena, out *Value) {
 		scale := r.long()
-		if scale < -maxScale || scale > maxScale {
-			r.fail(errValue)
-		}
-		*out = decimalOf(r.bytes(), int32(scale))
+		*out = r.decimal(r.bytes(), scale)
 	}}, nil
 }
 
@@ -206,6 +203,9 @@ func extractAs(w *avroType, t *Type) (extractor, error) {
 			return nil, err
 		}
 		return arrayExtractor(one, w.items.least), nil
+	}
+	if w.kind == avroUnion && t.Kind != JSON {
+		return branchExtractor(w, t)
 	}
 	f, err := formOf(w)
 	if err != nil {
@@ -256,7 +256,7 @@ func throughText(f form, t *Type) extractor {
 	return func(r *reader, a *Arena, out *Value) {
 		v = Value{}
 		f.extract(r, a, &v)
-		if r.err != nil {
+		if r.err != nil || v.IsNull() { // JSON that is null
 			return
 		}
 		text = AppendText(text[:0], &f.typ, v)
@@ -287,6 +287,30 @@ func fieldExtractor(w *avroType, t *Type) (extractor, error) {
 			return
 		}
 		one(r, a, out)
+	}, nil
+}
+
+// branchExtractor compiles how each branch of a union of several types becomes a value of type t: as JSON text would have
+// quotes.
+func branchExtractor(w *avroType, t *Type) (extractor, error) {
+	branches := make([]extractor, len(w.branches))
+	for i, b := range w.branches {
+		if b.kind == avroNull {
+			branches[i] = func(*reader, *Arena, *Value) {}
+			continue
+		}
+		var err error
+		if branches[i], err = extractAs(b, t); err != nil {
+			return nil, err
+		}
+	}
+	return func(r *reader, a *Arena, out *Value) {
+		i := r.long()
+		if i < 0 || i >= int64(len(branches)) {
+			r.fail(errBranch)
+			return
+		}
+		branches[i](r, a, out)
 	}, nil
 }
 
@@ -459,12 +483,10 @@ func extractBigDecimal(r *reader, _ *Arena, out *Value) {
 	inner := reader{buf: r.bytes()}
 	unscaled := inner.bytes()
 	scale := inner.int()
-	if inner.err != nil || inner.at != len(inner.buf) || scale < -maxScale || scale > maxScale {
+	if inner.err != nil || inner.at != len(inner.buf) {
 		r.fail(errValue)
 	}
-	if r.err == nil {
-		*out = decimalOf(unscaled, int32(scale))
-	}
+	*out = r.decimal(unscaled, scale)
 }
 
 func extractMillis(r *reader, _ *Arena, out *Value) {

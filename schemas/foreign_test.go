@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -257,6 +258,95 @@ func TestFieldsAreFoundByTheNameThatTheyHad(t *testing.T) {
 	}
 	if got := texted(d.Table(), c.After); got != "7 a" {
 		t.Errorf("%s, want 7 a", got)
+	}
+}
+
+func TestAnAliasOfSeveralFieldsIsNone(t *testing.T) {
+	for _, tc := range []struct{ fields, want string }{
+		{`{"name":"a","type":"int","aliases":["x"]},{"name":"b","type":"int","aliases":["x"]}`, "NULL"},
+		{`{"name":"a","type":"int","aliases":["x","y"]},{"name":"b","type":"int","aliases":["x","x"]}`, "NULL"},
+		{`{"name":"a","type":"int","aliases":["x","x"]},{"name":"b","type":"int","aliases":["y"]}`, "1"},
+		{`{"name":"a","type":"int","aliases":["b","x"]},{"name":"b","type":"int"}`, "1"},
+		{`{"name":"a","type":"int","aliases":["x"]},{"name":"x","type":"int","aliases":["a"]}`, "4"},
+	} {
+		d, err := NewDecoder(`{"type":"record","name":"V","fields":[`+tc.fields+`]}`, table("s", "t", col("x", kind(Int32))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c Change
+		if err := d.Decode([]byte{2, 8}, &c, new(Arena)); err != nil {
+			t.Fatal(err)
+		}
+		if got := texted(d.Table(), c.After); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.fields, got, tc.want)
+		}
+	}
+}
+
+func TestABranchOfAUnionBecomesTheColumnsType(t *testing.T) {
+	union := plainRow(`["null","int","string",{"type":"record","name":"R","fields":[{"name":"n","type":"int"}]}]`)
+	for _, tc := range []struct {
+		column Kind
+		body   []byte
+		want   string
+	}{
+		{String, []byte{0}, "NULL"},
+		{Int64, []byte{0}, "NULL"},
+		{JSON, []byte{0}, "NULL"},
+		{String, []byte{4, 6, 'a', 'b', 'c'}, "abc"},
+		{JSON, []byte{4, 6, 'a', 'b', 'c'}, `"abc"`},
+		{String, []byte{2, 10}, "5"},
+		{Int64, []byte{2, 10}, "5"},
+		{Int64, []byte{4, 2, '7'}, "7"},
+		{String, []byte{6, 10}, `{"n":5}`},
+		{Int64, []byte{4, 2, 'a'}, errText.Error()},
+		{String, []byte{8}, errBranch.Error()},
+	} {
+		for _, array := range []bool{false, true} {
+			elem := kind(tc.column)
+			schema, columnType, body := union, elem, tc.body
+			if array {
+				schema = strings.Replace(union, `"type":[`, `"type":{"type":"array","items":[`, 1)
+				schema = strings.TrimSuffix(schema, "}]}") + "}}]}"
+				columnType, body = Type{Kind: Array, Elem: &elem}, append(append([]byte{2}, body...), 0)
+			}
+			d, err := NewDecoder(schema, table("s", "t", col("c", columnType)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c Change
+			err = d.Decode(body, &c, new(Arena))
+			if err != nil {
+				if !strings.HasSuffix(err.Error(), tc.want) {
+					t.Errorf("%v of % x: %v, want %s", columnType, body, err, tc.want)
+				}
+				continue
+			}
+			row := c.After
+			if array {
+				row = row[0].Array()
+			}
+			if got := texted(table("s", "t", col("c", kind(tc.column))), row); got != tc.want {
+				t.Errorf("%v of % x: %s, want %s", columnType, body, got, tc.want)
+			}
+		}
+	}
+}
+
+func TestManyAliasesTakeLittleTime(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"type":"record","name":"R","fields":[{"name":"z","type":"int","aliases":["b"` + strings.Repeat(`,"b"`, 250_000) + `]}`)
+	for i := range 60_000 {
+		fmt.Fprintf(&b, `,{"name":"a%05d","type":"int"}`, i)
+	}
+	b.WriteString(`]}`)
+	began := time.Now()
+	if _, err := NewDecoder(b.String(), table("s", "t", col("b", kind(Int32)))); err != nil {
+		t.Fatal(err)
+	}
+	// A bound with much room: a look at every field for each alias takes minutes.
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("%v for %d bytes", took, b.Len())
 	}
 }
 

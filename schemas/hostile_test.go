@@ -102,6 +102,48 @@ func TestHostileBodiesTakeLittleTimeAndMemory(t *testing.T) {
 	}
 }
 
+func TestDecimalsThatStandForTooManyDigitsAreRefused(t *testing.T) {
+	const big, plain = `{"type":"bytes","logicalType":"big-decimal"}`, `{"type":"bytes","logicalType":"decimal","precision":40,"scale":38}`
+	array := func(items string) string { return `{"type":"array","items":` + items + `}` }
+	variable := func(unscaled []byte, scale int64) []byte { return appendBytes(appendLong(nil, scale), unscaled) }
+	bigDecimal := func(unscaled []byte, scale int64) []byte {
+		return appendBytes(nil, appendLong(appendBytes(nil, unscaled), scale))
+	}
+	many := func(n int, item []byte) []byte {
+		return append(append(appendLong(nil, int64(n)), bytes.Repeat(item, n)...), 0)
+	}
+	one, long, longest := []byte{1}, bytes.Repeat([]byte{0x5a}, 1<<20), bytes.Repeat([]byte{0x5a}, 61_500)
+	for _, tc := range []struct {
+		name, typ string
+		body      []byte
+		want      string // in the error; "" is read
+	}{
+		{"500 of great scale", array(variableScaleDecimal), many(500, variable(one, maxScale)), "too many digits"},
+		{"500 of great scale below zero", array(variableScaleDecimal), many(500, variable(one, -maxScale)), "too many digits"},
+		{"500 big-decimals", array(big), many(500, bigDecimal(one, maxScale)), "too many digits"},
+		{"500 in a map", `{"type":"map","values":` + variableScaleDecimal + `}`, many(500, append([]byte{2, 'k'}, variable(one, maxScale)...)), "too many digits"},
+		{"a scale beyond all", variableScaleDecimal, variable(one, 1<<40), "outside its type"},
+		{"a number of 1 MB", variableScaleDecimal, variable(long, 2), "outside its type"},
+		{"a big-decimal of 1 MB", big, bigDecimal(long, 2), "outside its type"},
+		{"a decimal of 1 MB", plain, appendBytes(nil, long), "outside its type"},
+		{"one of great scale", variableScaleDecimal, variable(one, maxScale), ""},
+		{"the longest numerics of PostgreSQL", array(variableScaleDecimal), many(100, variable(longest, 16383)), ""},
+		{"a million small ones", array(plain), many(1_000_000, appendBytes(nil, one)), ""},
+	} {
+		d, err := NewDecoder(plainRow(tc.typ), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c Change
+		switch err := d.Decode(tc.body, &c, new(Arena)); {
+		case tc.want == "" && err != nil:
+			t.Errorf("%s: %v", tc.name, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
+		}
+	}
+}
+
 // FuzzForeign reads a body by a schema, both of others. What we read, goavro must read too.
 func FuzzForeign(f *testing.F) {
 	for _, s := range []string{

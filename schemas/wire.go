@@ -44,6 +44,7 @@ var (
 	errBlock  = errors.New("an array or map block of impossible size")
 	errWork   = errors.New("too many values that take no byte")
 	errSize   = errors.New("a value whose JSON is too long")
+	errDigits = errors.New("decimals with too many digits together")
 	errDepth  = errors.New("nested too deeply")
 	errValue  = errors.New("a number outside its type")
 	errText   = errors.New("text that is not of its type")
@@ -56,6 +57,7 @@ type reader struct {
 	at   int
 	err  error
 	free int // values read that took no byte
+	text int // what the texts of the decimals read take, in bytes, at most
 }
 
 // maxFree bounds the values of a body that take no byte (nulls, empty records and fixed ones): a few bytes could stand
@@ -73,6 +75,31 @@ func (r *reader) spendIf(empty bool) {
 	if empty {
 		r.spend(1)
 	}
+}
+
+// maxText bounds the text that the decimals of a body stand for, beside what the body's own length explains: with a scale of
+// its own, five bytes could stand for 262,146.
+const maxText = 16 << 20
+
+// maxUnscaled bounds the bytes of one decimal, to about twice the digits that PostgreSQL's longest numeric has: what is
+// longer takes seconds to become text and back.
+const maxUnscaled = 1 << 17
+
+// decimal returns the number that unscaled × 10^-scale is, if its text is of reasonable length: as text it goes to many
+// targets, and no digit of it is free there.
+func (r *reader) decimal(unscaled []byte, scale int64) Value {
+	if scale < -maxScale || scale > maxScale || len(unscaled) > maxUnscaled {
+		r.fail(errValue)
+	}
+	if r.err != nil {
+		return Value{}
+	}
+	r.text += int(max(scale, -scale)) + 3*len(unscaled)
+	if r.text > maxText+64*len(r.buf) {
+		r.fail(errDigits)
+		return Value{}
+	}
+	return decimalOf(unscaled, int32(scale))
 }
 
 // takeFixed is take for a fixed, which may be of size 0.

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -255,6 +256,19 @@ func TestEqualKeysOfEveryTypeFold(t *testing.T) {
 				t.Errorf("values %d and %d: same key is %t", i, j, i != j)
 			}
 		}
+	}
+}
+
+func TestAKeyOfManyZerosFoldsWithItsShortForm(t *testing.T) {
+	const zeros = 1_500_000
+	long := new(big.Int).Exp(big.NewInt(10), big.NewInt(zeros), nil)
+	began := time.Now()
+	if !sameKeyValue(schemas.DecimalValue(append([]byte{0}, long.Bytes()...), zeros), schemas.DecimalValue([]byte{1}, 0)) {
+		t.Error("a one with zeros behind the point is another key than 1")
+	}
+	// A bound with much room: a division for each zero takes a minute.
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("%v for one key", took)
 	}
 }
 

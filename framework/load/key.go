@@ -57,22 +57,11 @@ func appendDecimalKey(dst []byte, v schemas.Value) []byte {
 	if form != schemas.Finite {
 		return dst
 	}
-	n := new(big.Int).SetBytes(unscaled)
-	if len(unscaled) > 0 && unscaled[0]&0x80 != 0 {
-		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(unscaled))))
-	}
-	if n.Sign() == 0 {
+	all := schemas.AppendDecimalText(nil, unscaled, 0)
+	text := bytes.TrimRight(all, "0")
+	if scale -= int32(len(all) - len(text)); len(text) == 0 { // zero of any scale
 		scale = 0
 	}
-	ten, quotient, rest := big.NewInt(10), new(big.Int), new(big.Int)
-	for n.Sign() != 0 {
-		if quotient.QuoRem(n, ten, rest); rest.Sign() != 0 {
-			break
-		}
-		n, quotient = quotient, n
-		scale--
-	}
-	text := n.Append(nil, 62)
 	dst = binary.AppendVarint(dst, int64(scale))
 	dst = binary.AppendUvarint(dst, uint64(len(text)))
 	return append(dst, text...)

@@ -179,7 +179,7 @@ func (d *decoder) other(ctx context.Context, b []byte) (value json.RawMessage, o
 		if err != nil {
 			return nil, false
 		}
-		if !isEnvelope(text) {
+		if !schemas.IsEnvelope(text) {
 			codec, _ = goavro.NewCodecForStandardJSONFull(text) // nil for a schema that goavro cannot read
 		}
 		d.codecs[id] = codec
@@ -193,23 +193,6 @@ func (d *decoder) other(ctx context.Context, b []byte) (value json.RawMessage, o
 	}
 	value, err = codec.TextualFromNative(nil, native)
 	return value, err == nil && json.Valid(value)
-}
-
-// isEnvelope reports whether a schema is that of a change event.
-func isEnvelope(text string) bool {
-	var record struct {
-		Fields []struct{ Name string }
-	}
-	if json.Unmarshal([]byte(text), &record) != nil {
-		return false
-	}
-	found := 0
-	for _, f := range record.Fields {
-		if f.Name == "op" || f.Name == "after" {
-			found++
-		}
-	}
-	return found == 2
 }
 
 // position reads a record of an offsets topic.

@@ -3,7 +3,10 @@ package tail
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -25,12 +28,13 @@ type log struct {
 	topic  string
 	client *kgo.Client
 	admin  *kadm.Client
+	warn   io.Writer
 	// starts and ends are the offsets of the first record and of the end of what is committed, by partition.
 	starts, ends map[int32]int64
 }
 
 func openLog(ctx context.Context, kafka []kgo.Opt, topic string) (*log, error) {
-	l := &log{topic: topic, kafka: append(kafka[:len(kafka):len(kafka)], kgo.RequestRetries(kafkaRetries))}
+	l := &log{topic: topic, warn: os.Stderr, kafka: append(kafka[:len(kafka):len(kafka)], kgo.RequestRetries(kafkaRetries))}
 	var err error
 	if l.client, err = kgo.NewClient(l.kafka...); err != nil {
 		return nil, failure.As(failure.Config, fmt.Errorf("reach Kafka: %w", err), "")
@@ -135,7 +139,12 @@ func (l *log) scan(ctx context.Context, from, ends map[int32]int64, each func(*k
 	defer client.Close()
 	for ends == nil || len(open) > 0 {
 		records, err := l.poll(ctx, client, ends != nil)
-		if err != nil || records == nil {
+		if err != nil {
+			return err
+		}
+		if records == nil {
+			_, err := fmt.Fprintf(l.warn, "syncline tail: topic %s: nothing came for %v, and partitions %v have not reached their end: there may be more\n",
+				l.topic, quietTime, slices.Sorted(maps.Keys(open)))
 			return err
 		}
 		for _, r := range records {

@@ -44,13 +44,13 @@ func (p *text) print(e *Event) error {
 	p.key = max(p.key, utf8.RuneCountInString(key))
 	line := fmt.Sprintf("%s  %-*s  %-*s  %-*s  %s", when(e).Format(timeForm), opWidth, opText(e), p.key, key,
 		placeWidth, fmt.Sprintf("%d@%d", e.Partition, e.Offset), what(e))
-	b.WriteString(strings.TrimRight(line, " ") + "\n")
+	b.WriteString(oneLine(strings.TrimRight(line, " ")) + "\n")
 	for _, h := range e.Headers {
 		value := h.Value
 		if value == "" {
 			value = h.Hex
 		}
-		fmt.Fprintf(&b, "    %s = %s\n", h.Key, printable(value))
+		b.WriteString(oneLine(fmt.Sprintf("    %s = %s", h.Key, printable(value))) + "\n")
 	}
 	_, err := io.WriteString(p.out, b.String())
 	return err
@@ -201,6 +201,28 @@ func deadText(e *Event) string {
 		text += fmt.Sprintf("  [%s] %s", e.Op, changeText(e))
 	}
 	return strings.TrimRight(text, " ") + errorText(e)
+}
+
+// oneLine escapes what a terminal would obey or break the line at. A line is made of text of others: names, messages, errors.
+func oneLine(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
+	var b []byte
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			b = fmt.Appendf(b, `\x%02x`, s[0])
+		case unicode.IsPrint(r):
+			b = append(b, s[:n]...)
+		default:
+			quoted := strconv.QuoteRune(r)
+			b = append(b, quoted[1:len(quoted)-1]...)
+		}
+		s = s[n:]
+	}
+	return string(b)
 }
 
 // printable quotes a text that would not read as one word.

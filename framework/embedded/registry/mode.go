@@ -106,10 +106,15 @@ func (s *state) emptied(subject string) ([]record, error) {
 	return append(records, rec), err
 }
 
-// deleteMode returns the mode that the subject had.
+// deleteMode returns the mode that the subject had; without a subject the global one becomes the default.
 func (r *Registry) deleteMode(ctx context.Context, subject string) (had mode, err error) {
 	err = r.write(ctx, func(s *state) ([]record, error) {
-		if had = s.modes[subject]; had == "" {
+		had = s.modes[subject]
+		if had == "" && subject == "" {
+			had = readWrite
+			return nil, nil
+		}
+		if had == "" {
 			return nil, noSubject(subject)
 		}
 		rec, err := settingTombstone(kindMode, subject)

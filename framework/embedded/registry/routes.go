@@ -10,6 +10,7 @@ import (
 // Handler serves the API.
 func (r *Registry) Handler() http.Handler {
 	mux := http.NewServeMux()
+	paths := map[string]bool{"/": true}
 	for pattern, op := range map[string]operation{
 		"GET /{$}": fixed(struct{}{}),
 
@@ -39,6 +40,7 @@ func (r *Registry) Handler() http.Handler {
 
 		"GET /mode":              r.reading((*state).getMode),
 		"PUT /mode":              r.putMode,
+		"DELETE /mode":           r.deleteModeRequest,
 		"GET /mode/{subject}":    r.reading((*state).getMode),
 		"PUT /mode/{subject}":    r.putMode,
 		"DELETE /mode/{subject}": r.deleteModeRequest,
@@ -50,8 +52,16 @@ func (r *Registry) Handler() http.Handler {
 		"/":             func(*http.Request) (any, error) { return nil, notFound(404, "HTTP 404 Not Found") },
 	} {
 		mux.Handle(pattern, op)
+		if _, path, ok := strings.Cut(pattern, " "); ok && !paths[path] {
+			paths[path] = true
+			mux.Handle(path, operation(wrongMethod))
+		}
 	}
 	return mux
+}
+
+func wrongMethod(*http.Request) (any, error) {
+	return nil, &apiError{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed"}
 }
 
 // fixed answers every request with one value.

@@ -47,7 +47,7 @@ func (q schemaRequest) refuse() error {
 	return nil
 }
 
-// holdsSomething reports whether a member of JSON says more than null or {}.
+// holdsSomething reports whether a member of JSON says more than null, false, "" or {}.
 func holdsSomething(raw json.RawMessage) bool {
 	var value any
 	if len(raw) == 0 || json.Unmarshal(raw, &value) != nil {
@@ -59,5 +59,5 @@ func holdsSomething(raw json.RawMessage) bool {
 			return true
 		}
 	}
-	return value != nil && !isObject
+	return value != nil && value != false && value != "" && !isObject
 }
