@@ -29,8 +29,9 @@ const (
 // Two ids are asked about at a time: the highest, which a backup is the first to lack, and one in turn. When the registry
 // was away, all of them are: it may have come back as another one. Trouble with the registry stops nothing.
 type guard struct {
-	registry Registry
-	log      *zap.Logger
+	registry   Registry
+	log        *zap.Logger
+	quarantine bool // a table whose schema is refused stops nothing
 
 	mu    sync.Mutex
 	inUse []watched // by id
@@ -43,7 +44,9 @@ type watched struct {
 	id              uint32
 }
 
-func newGuard(o *Options) *guard { return &guard{registry: o.Registry, log: o.Log} }
+func newGuard(o *Options) *guard {
+	return &guard{registry: o.Registry, log: o.Log, quarantine: o.Quarantine}
+}
 
 // watch adds an id, which replaces the one that its subject had before.
 func (g *guard) watch(w watched) {
@@ -119,6 +122,9 @@ func (g *guard) verify(ctx context.Context, w watched) (trouble, err error) {
 	switch {
 	case err != nil && failure.Classify(err) == failure.Retry:
 		return err, nil
+	case g.quarantine && errors.Is(err, registry.ErrRefused):
+		// Without the mark that would stop the connector: the next tenure sets this table aside, and the others go on.
+		return nil, fmt.Errorf("the schema registry was restored or replaced: %v; and now: %v", found, err)
 	case err != nil:
 		return nil, fmt.Errorf("the schema registry was restored or replaced: %w; and now: %w", found, err)
 	case id == w.id:

@@ -135,3 +135,32 @@ func TestARegistryThatIsAwayStopsNothingAndIsVerifiedWholeWhenItIsBack(t *testin
 		}
 	})
 }
+
+// The registry that stands there now holds another schema under the subject of one table; it is no reason to stop the others.
+func TestATableThatAReplacedRegistryRefusesGoesToQuarantine(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up, reg, o := quarantined(t, c)
+		p := run(t, o)
+		up.rows(itemsTable("items"), 1, 1)
+		await(t, "the first", func() bool { return up.lastConfirmed().Version.High == 1 })
+		reg.replace(40)
+		reg.mu.Lock()
+		reg.values[c.name+".public.items-value"] = "another schema"
+		reg.mu.Unlock()
+		time.Sleep(3 * guardInterval)
+		up.rows(itemsTable("items"), 2, 1)
+		up.rows(itemsTable("other"), 1, 1)
+		await(t, "the others", func() bool { return up.lastConfirmed().Version.High == 3 || p.Status().State == Stopped })
+		if q := p.Status().Quarantined; len(q) != 1 || q[0].Topic != c.name+".public.items" {
+			t.Errorf("in quarantine: %+v", q)
+		}
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		for topic, want := range map[string][]uint64{"items": {1}, "items.quarantine": {2}, "other": {3}} {
+			if got := versions(t, c.committed(t, c.name+".public."+topic)); !slices.Equal(got, want) {
+				t.Errorf("topic %s has the versions %v, want %v", topic, got, want)
+			}
+		}
+	})
+}
