@@ -13,6 +13,8 @@ const (
 	batchBytes   = 1 << 20
 	batchRecords = 2048
 	batchHeaders = 3 * batchRecords
+	// changeHeaders is room for the headers of one change, of nearly any: those of values that have no form are one each.
+	changeHeaders = 16
 	// batchFootprint is what a full batch takes in memory, for the bound on all of them.
 	batchFootprint = batchBytes + batchRecords*recordFootprint + batchHeaders*headerFootprint
 
@@ -50,11 +52,18 @@ func newBatch(acked func(*batch, error)) *batch {
 
 // full reports whether another change with n records should go to the next batch.
 func (b *batch) full(n int) bool {
-	return len(b.data) >= batchBytes || len(b.records)+n > cap(b.records) && len(b.records) > 0
+	return len(b.data) >= batchBytes ||
+		len(b.records) > 0 && (len(b.records)+n > cap(b.records) || len(b.headers)+changeHeaders > cap(b.headers))
 }
 
-// excess is by how much the data is larger than a batch should be, because of its last change.
-func (b *batch) excess() int { return max(len(b.data)-2*batchBytes, 0) }
+// excess is what the batch holds beyond what it should, because of its last change. It does not change once the batch is full.
+func (b *batch) excess() int {
+	n := max(len(b.data)-2*batchBytes, 0)
+	if cap(b.headers) > batchHeaders {
+		n += cap(b.headers) * headerFootprint // the records before have the slab that it was made with
+	}
+	return n
+}
 
 func (b *batch) empty() bool { return len(b.records) == 0 }
 
@@ -96,6 +105,9 @@ func (b *batch) reset() {
 	b.records, b.headers, b.data = b.records[:0], b.headers[:0], b.data[:0]
 	if cap(b.data) > 4*batchBytes {
 		b.data = make([]byte, 0, batchBytes+batchBytes/8)
+	}
+	if cap(b.headers) > batchHeaders {
+		b.headers = make([]kgo.RecordHeader, 0, batchHeaders)
 	}
 	b.end, b.rows, b.samples = source.Position{}, 0, samples{}
 }
