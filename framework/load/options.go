@@ -124,12 +124,25 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.Naming.validate(); err != nil {
 		errs = append(errs, err)
 	}
+	if slices.ContainsFunc(o.Topics, wildcard) && !o.names(schemas.QuarantineTopic("")) {
+		// They may be another program's, whom nobody told that the name is kept.
+		o.Log.Info(`topics whose name ends in .quarantine are not read, though a pattern matches them: they hold what sources set aside`,
+			zap.Strings("topics", o.Topics))
+	}
 	return o, errors.Join(errs...)
 }
 
 func (o *Options) group() string           { return o.InternalPrefix + "." + o.Name }
 func (o *Options) tablesTopic() string     { return o.InternalPrefix + ".tables" }
 func (o *Options) deadLetterTopic() string { return o.Name + deadLetterSuffix }
+
+// wildcard says whether an entry of Options.Topics is more than a name.
+func wildcard(t string) bool { return strings.Contains(t, "*") || strings.HasPrefix(t, "/") }
+
+// names says whether an entry of Topics asks for topics of the suffix.
+func (o *Options) names(suffix string) bool {
+	return slices.ContainsFunc(o.Topics, func(t string) bool { return strings.HasSuffix(t, suffix) })
+}
 
 // topicPattern turns an entry of Options.Topics into an anchored regular expression.
 func topicPattern(t string) string {
@@ -155,7 +168,7 @@ func (o *Options) subscription() (topics, excluded []string) {
 	excluded = []string{"^" + regexp.QuoteMeta(o.InternalPrefix) + `\.`, "^" + regexp.QuoteMeta(o.deadLetterTopic()) + "$"}
 	// What is set aside is not a table's topic: it is read only where its name is asked for.
 	for _, suffix := range []string{deadLetterSuffix, schemas.QuarantineTopic("")} {
-		if !slices.ContainsFunc(o.Topics, func(t string) bool { return strings.HasSuffix(t, suffix) }) {
+		if !o.names(suffix) {
 			excluded = append(excluded, regexp.QuoteMeta(suffix)+"$")
 		}
 	}
