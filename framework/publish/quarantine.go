@@ -11,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
@@ -58,7 +61,19 @@ func (t *tenure) bringHome(ctx context.Context) error {
 		if !ok || !strings.HasPrefix(own, t.opts.Mapping.Prefix+".") || listed[aside].Err != nil {
 			continue
 		}
-		h := &homecoming{tenure: t, own: own, aside: aside, ids: map[uint32]uint32{}, described: map[describedTable]bool{}}
+		ours, _, err := t.topics.setAsideHere(ctx, aside, own)
+		if err != nil {
+			return fmt.Errorf("look whose topic %s is: %w", aside, err)
+		}
+		if !ours {
+			t.opts.Log.Info("a topic has the name of a quarantine, and nothing that this connector has set aside: it is left alone",
+				zap.String("topic", aside))
+			continue
+		}
+		h := &homecoming{
+			tenure: t, own: own, aside: aside, id: listed[aside].ID,
+			last: map[int32]schemas.Version{}, ids: map[uint32]uint32{}, described: map[describedTable]bool{},
+		}
 		if err := h.run(ctx); err != nil {
 			return fmt.Errorf("bring topic %s home: %w", aside, err)
 		}
@@ -66,10 +81,59 @@ func (t *tenure) bringHome(ctx context.Context) error {
 	return nil
 }
 
+// errFirst ends the reading of a partition's beginning.
+var errFirst = errors.New("the first record was read")
+
+// setAsideHere looks at the first record of each partition of a topic that has the name of own's quarantine, committed or not:
+// ours says that this connector has set it aside for own, empty that there is none.
+func (ts *topics) setAsideHere(ctx context.Context, name, own string) (ours, empty bool, err error) {
+	starts, err := ts.admin.ListStartOffsets(ctx, name)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for the beginning of topic %s: %w", name, err)
+	}
+	ends, err := ts.admin.ListEndOffsets(ctx, name)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for the end of topic %s: %w", name, err)
+	}
+	empty = true
+	for p, start := range starts[name] {
+		end, _ := ends.Lookup(name, p)
+		if start.Offset >= end.Offset {
+			continue
+		}
+		err := ts.readAs(ctx, kgo.ReadUncommitted(), name, map[int32]span{p: {start.Offset, end.Offset}}, func(r *kgo.Record) error {
+			empty = false
+			ours = ours || ts.opts.marked(r, own)
+			return errFirst
+		}, nil)
+		if err != nil && !errors.Is(err, errFirst) {
+			return false, false, err
+		}
+	}
+	return ours, empty, nil
+}
+
+// marked says whether this connector has set the record aside for the topic own.
+func (o *Options) marked(r *kgo.Record, own string) bool {
+	mark := schemas.QuarantineMark(o.Name, own)
+	return slices.ContainsFunc(r.Headers, func(x kgo.RecordHeader) bool {
+		return x.Key == schemas.HeaderQuarantine && string(x.Value) == mark
+	})
+}
+
 // homecoming is the way of one quarantine topic's records into the topic that they were meant for.
 type homecoming struct {
 	*tenure
 	own, aside string
+	id         kadm.TopicID // of the quarantine topic, zero where the brokers know none
+	kafka      *kgo.Client
+	last       map[int32]schemas.Version // in each partition of the quarantine topic
 	spans      map[int32]span
 	newest     map[int32]schemas.Version // of what is in the own topic
 	ids        map[uint32]uint32         // the own topic's ids by those of quarantine
@@ -89,6 +153,10 @@ type errStays struct{ reason error }
 func (e *errStays) Error() string { return e.reason.Error() }
 
 func (h *homecoming) run(ctx context.Context) error {
+	if err := h.fence(ctx); err != nil {
+		return err
+	}
+	defer h.kafka.Close()
 	var settled bool
 	var err error
 	if h.spans, settled, err = h.topics.spans(ctx, h.aside); err != nil {
@@ -117,12 +185,32 @@ func (h *homecoming) run(ctx context.Context) error {
 	if err := h.copy(ctx); err != nil {
 		return err
 	}
+	if h.opts.Sync != nil {
+		// A loss of power must not take the records, once they are nowhere else.
+		if err := h.opts.Sync(); err != nil {
+			return err
+		}
+	}
 	if err := h.remove(ctx); err != nil {
 		return err
 	}
 	h.opts.Log.Info("a table's quarantine is over: its changes are in its own topic",
 		zap.String("topic", h.own), zap.Int("records", h.brought))
 	return nil
+}
+
+// fence makes the client that writes the records. With its producer id a predecessor's transaction is over, committed or
+// not: only then do the versions in the own topic tell how far that one came.
+func (h *homecoming) fence(ctx context.Context) (err error) {
+	if h.kafka, err = h.opts.homecomer(h.topics); err != nil || h.opts.AtLeastOnce {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if _, err = epoch(ctx, h.kafka); err != nil {
+		h.kafka.Close()
+	}
+	return err
 }
 
 // partitions is how many the own topic must have if it has to be made.
@@ -142,9 +230,7 @@ func (h *homecoming) stay(reason error) error {
 // outstanding says whether the record is not in the own topic yet. A tombstone has the version of its deletion, and may
 // be repeated.
 func (h *homecoming) outstanding(r *kgo.Record) (bool, error) {
-	if !slices.ContainsFunc(r.Headers, func(x kgo.RecordHeader) bool {
-		return x.Key == schemas.HeaderQuarantine && string(x.Value) == h.own
-	}) {
+	if !h.opts.marked(r, h.own) {
 		return false, failure.As(failure.Config, fmt.Errorf("the record at offset %d of partition %d is no change in quarantine", r.Offset, r.Partition),
 			"the names of such topics are kept for quarantine: another program must not write to it")
 	}
@@ -152,6 +238,7 @@ func (h *homecoming) outstanding(r *kgo.Record) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	h.last[r.Partition] = v
 	c := v.Compare(h.newest[r.Partition])
 	return c > 0 || c == 0 && r.Value == nil, nil
 }
@@ -256,12 +343,7 @@ func (h *homecoming) describe(ctx context.Context) error {
 // copy writes the records, poll by poll, each in a transaction of its own. Where it was interrupted, the versions in the
 // own topic tell how far it came.
 func (h *homecoming) copy(ctx context.Context) error {
-	out, err := h.opts.homecomer(h.topics)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	c := &copier{homecoming: h, kafka: out}
+	c := &copier{homecoming: h}
 	if err := h.topics.read(ctx, h.aside, h.spans, c.take, func() error { return c.commit(ctx) }); err != nil {
 		return fmt.Errorf("write to topic %s: %w", h.own, err)
 	}
@@ -271,7 +353,6 @@ func (h *homecoming) copy(ctx context.Context) error {
 // copier writes records to their own topic.
 type copier struct {
 	*homecoming
-	kafka   *kgo.Client
 	records []*kgo.Record // of the poll
 }
 
@@ -280,7 +361,8 @@ func (c *copier) take(r *kgo.Record) error {
 	if err != nil || !out {
 		return err
 	}
-	home := &kgo.Record{Topic: c.own, Partition: r.Partition, Timestamp: r.Timestamp}
+	// With the time of then the topic's retention could remove it before anybody has read it.
+	home := &kgo.Record{Topic: c.own, Partition: r.Partition, Timestamp: time.Now()}
 	if home.Key, err = c.rewrite(r.Key); err != nil {
 		return err
 	}
@@ -320,33 +402,76 @@ func (c *copier) commit(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.TransactionTimeout)
 	defer cancel()
-	if !c.opts.AtLeastOnce {
-		if err := c.kafka.BeginTransaction(); err != nil {
+	if c.opts.AtLeastOnce {
+		if err := c.kafka.ProduceSync(ctx, c.records...).FirstErr(); err != nil {
 			return err
 		}
-	}
-	if err := c.kafka.ProduceSync(ctx, c.records...).FirstErr(); err != nil {
+	} else if err := c.transaction(ctx); err != nil {
 		return err // the next tenure's client aborts what is open
-	}
-	if !c.opts.AtLeastOnce {
-		if err := c.kafka.EndTransaction(ctx, kgo.TryCommit); err != nil {
-			return err
-		}
 	}
 	c.brought += len(c.records)
 	c.records = c.records[:0]
 	return nil
 }
 
+func (c *copier) transaction(ctx context.Context) error {
+	if err := c.kafka.BeginTransaction(); err != nil {
+		return err
+	}
+	began, err := epoch(ctx, c.kafka)
+	if err != nil {
+		return err
+	}
+	if err := c.kafka.ProduceSync(ctx, c.records...).FirstErr(); err != nil {
+		return err
+	}
+	now, err := epoch(ctx, c.kafka)
+	if err != nil {
+		return err
+	}
+	if now != began { // see committer.end
+		return errEpochChanged
+	}
+	return c.kafka.EndTransaction(ctx, kgo.TryCommit)
+}
+
 // remove deletes the quarantine topic, all of whose records are in their own.
 func (h *homecoming) remove(ctx context.Context) error {
-	deleted, err := h.topics.admin.DeleteTopics(ctx, h.aside)
-	if err == nil {
-		err = deleted.Error()
-	}
+	newest, err := h.topics.newestByPartition(ctx, h.own)
 	if err != nil {
+		return err
+	}
+	for p, last := range h.last {
+		if newest[p].Compare(last) < 0 {
+			return fmt.Errorf("it is kept: partition %d of topic %s ends at version %s, and its own at %s", p, h.own, newest[p], last)
+		}
+	}
+	if err := deleteTopic(ctx, h.side, h.aside, h.id); err != nil {
 		return failure.WithHint(fmt.Errorf("its records are in topic %s now; delete it: %w", h.own, err),
 			"the user needs Delete on the topic; or delete it yourself")
+	}
+	return nil
+}
+
+// deleteTopic deletes a topic by its id where it has one, so that who was frozen does not delete a younger topic of the same name.
+func deleteTopic(ctx context.Context, cl *kgo.Client, name string, id kadm.TopicID) error {
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.TopicNames = []string{name} // for brokers that are too old for ids
+	t := kmsg.NewDeleteTopicsRequestTopic()
+	if id == (kadm.TopicID{}) {
+		t.Topic = &name
+	} else {
+		t.TopicID = id
+	}
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return err
+		}
 	}
 	return nil
 }

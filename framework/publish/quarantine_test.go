@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -97,7 +96,7 @@ func TestATableWhoseSchemaIsRefusedGoesToQuarantineAndTheOthersGoOn(t *testing.T
 			}
 		}
 		for _, r := range c.committed(t, c.name+".public.items.quarantine") {
-			if of, _ := header(r, schemas.HeaderQuarantine); string(of) != c.name+".public.items" {
+			if of, _ := header(r, schemas.HeaderQuarantine); string(of) != c.name+"\x00"+c.name+".public.items" {
 				t.Errorf("header %q at offset %d", of, r.Offset)
 			}
 		}
@@ -298,28 +297,120 @@ func TestWithoutThePolicyARefusedSchemaStops(t *testing.T) {
 	})
 }
 
+// foreign writes a record of another program's to the topic, making it first if it is not there; nil only makes it.
+func (c cluster) foreign(t *testing.T, topic string, value []byte) {
+	t.Helper()
+	cl, err := kgo.NewClient(c.opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		t.Fatal(err)
+	}
+	if value == nil {
+		return
+	}
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestATopicThatOnlyLooksLikeAQuarantineIsLeftAlone(t *testing.T) {
+	for _, value := range [][]byte{nil, []byte("mine")} {
+		for _, policy := range []bool{false, true} {
+			inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+				topic := c.name + ".billing.quarantine"
+				c.foreign(t, topic, value)
+				up, _, o := quarantined(t, c)
+				o.Quarantine = policy
+				p := run(t, o)
+				up.rows(itemsTable("items"), 1, 1)
+				await(t, "the row", func() bool { return up.lastConfirmed().Version.High == 1 || p.Status().State == Stopped })
+				if err := p.stop(); err != nil {
+					t.Error(err)
+				}
+				if !c.has(t, topic) || c.has(t, c.name+".billing") {
+					t.Errorf("with value %q: %s is there: %v, %s.billing was made: %v", value, topic, c.has(t, topic), c.name, c.has(t, c.name+".billing"))
+				} else if got := len(c.committed(t, topic)); got != min(len(value), 1) {
+					t.Errorf("%d records are in the topic that had the value %q", got, value)
+				}
+			})
+		}
+	}
+}
+
+// The prefix of one source may begin as another's whole name of a topic does.
+func TestTheQuarantineOfAnotherSourceIsLeftAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
-		cl, err := kgo.NewClient(c.opts...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cl.Close()
-		topic := c.name + ".public.items.quarantine"
-		if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil {
-			t.Fatal(err)
-		}
-		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("mine")}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		_, _, o := quarantined(t, c)
+		up, reg, o := quarantined(t, c)
+		o.Mapping.Prefix = "shop.eu"
 		p := run(t, o)
+		up.rows(itemsTable("items"), 1, 1)
+		up.append(createWide(widerTable("items"), 2))
+		await(t, "both", func() bool { return up.lastConfirmed().Version.High == 2 })
+
+		reg.lax.Store(true)
+		other := newUpstream()
+		o2 := c.options(other)
+		o2.Name, o2.Mapping.Prefix, o2.Registry, o2.Quarantine = "other", "shop", reg, true
+		p2 := run(t, o2)
+		other.rows(itemsTable("z"), 1, 1)
+		await(t, "the other source", func() bool { return other.lastConfirmed().Version.High == 1 })
+		for _, p := range []*running{p, p2} {
+			if err := p.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		if v := versions(t, c.committed(t, "shop.eu.public.items")); !slices.Equal(v, []uint64{1}) {
+			t.Errorf("the own topic has the versions %v, want 1 alone", v)
+		}
+		if !c.has(t, "shop.eu.public.items.quarantine") {
+			t.Fatal("the quarantine topic is gone")
+		}
+		if v := versions(t, c.committed(t, "shop.eu.public.items.quarantine")); !slices.Equal(v, []uint64{2}) {
+			t.Errorf("the quarantine topic has the versions %v, want 2 alone", v)
+		}
+	})
+}
+
+// What lay there would not come home: its first record says that the topic is another's.
+func TestATableIsNotSetAsideAmongTheRecordsOfAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		topic := c.name + ".public.items.quarantine"
+		c.foreign(t, topic, []byte("mine"))
+		up, _, o := quarantined(t, c)
+		p := run(t, o)
+		up.rows(itemsTable("items"), 1, 1)
+		up.append(createWide(widerTable("items"), 2))
+		if err := <-p.done; failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), topic) {
+			t.Errorf("%v", err)
+		}
+		if n := len(c.committed(t, topic)); n != 1 {
+			t.Errorf("%d records are in the topic, want the one of its owner", n)
+		}
+	})
+}
+
+func TestAForeignRecordAmongThoseInQuarantineStops(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up, reg, o := quarantined(t, c)
+		p := run(t, o)
+		up.rows(itemsTable("items"), 1, 1)
+		up.append(createWide(widerTable("items"), 2))
+		await(t, "both", func() bool { return up.lastConfirmed().Version.High == 2 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		topic := c.name + ".public.items.quarantine"
+		c.foreign(t, topic, []byte("mine"))
+		reg.lax.Store(true)
+		p = run(t, o)
 		if err := <-p.done; failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "is no change in quarantine") {
 			t.Errorf("%v", err)
 		}
-		time.Sleep(time.Second)
-		if n := len(c.committed(t, topic)); n != 1 {
-			t.Errorf("%d records are left of 1", n)
+		if n := len(c.committed(t, topic)); n != 2 {
+			t.Errorf("%d records are left of 2", n)
 		}
 	})
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// stallTimeout is how long a topic may bring nothing while it is read. What is expected is there, or was removed just now.
+const stallTimeout = time.Minute
+
 // span is a part of a partition: from start on, up to and without end.
 type span struct{ start, end int64 }
 
@@ -51,6 +54,11 @@ func (ts *topics) spans(ctx context.Context, name string) (spans map[int32]span,
 // read calls each for the committed records within the spans, in the order of each partition; control records are left
 // out. polled, if there is one, is called after what one poll brought.
 func (ts *topics) read(ctx context.Context, name string, spans map[int32]span, each func(*kgo.Record) error, polled func() error) error {
+	return ts.readAs(ctx, kgo.ReadCommitted(), name, spans, each, polled)
+}
+
+// readAs is read at an isolation level.
+func (ts *topics) readAs(ctx context.Context, level kgo.IsolationLevel, name string, spans map[int32]span, each func(*kgo.Record) error, polled func() error) error {
 	if len(spans) == 0 {
 		return nil
 	}
@@ -60,7 +68,7 @@ func (ts *topics) read(ctx context.Context, name string, spans map[int32]span, e
 	}
 	cl, err := kgo.NewClient(append(ts.opts.client("reader"),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchIsolationLevel(level),
 		// The last offset is a transaction's marker or a record of its own: without the markers the end would not show.
 		kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(time.Second),
@@ -71,8 +79,8 @@ func (ts *topics) read(ctx context.Context, name string, spans map[int32]span, e
 	}
 	defer cl.Close()
 	for ended := map[int32]bool{}; len(ended) < len(spans); {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
+		fetches, err := poll(ctx, cl, name)
+		if err != nil {
 			return err
 		}
 		for iter := fetches.RecordIter(); !iter.Done(); {
@@ -94,4 +102,23 @@ func (ts *topics) read(ctx context.Context, name string, spans map[int32]span, e
 		}
 	}
 	return nil
+}
+
+// poll waits for records, though not for ever: the client tries again whatever is wrong, and does not tell.
+func poll(ctx context.Context, cl *kgo.Client, name string) (kgo.Fetches, error) {
+	bounded, cancel := context.WithTimeout(ctx, stallTimeout)
+	defer cancel()
+	for {
+		fetches := cl.PollFetches(bounded)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case bounded.Err() != nil:
+			return nil, fmt.Errorf("read topic %s: nothing came in %v", name, stallTimeout)
+		case fetches.Err() != nil:
+			return nil, fmt.Errorf("read topic %s: %w", name, fetches.Err())
+		case fetches.NumRecords() > 0:
+			return fetches, nil
+		}
+	}
 }

@@ -26,7 +26,7 @@ type table struct {
 	table      *schemas.Table
 	encoder    *schemas.Encoder
 	topic      string
-	aside      []byte // of a table in quarantine: the topic that its changes are meant for
+	aside      []byte // of a table in quarantine: the value of schemas.HeaderQuarantine
 	keyed      bool
 	rows       bool // the values are rows, without an envelope
 	partitions int32
@@ -144,6 +144,9 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 	}
 	s.emitted = ts.stats.changes.WithLabelValues(to.name)
 	known := newTable(t, encoder, to, s)
+	if to.name != topic.name {
+		known.aside = []byte(schemas.QuarantineMark(ts.opts.Name, topic.name))
+	}
 	known.schemaID = binary.BigEndian.AppendUint32(nil, value)
 	ts.keep(known)
 	return known, nil
@@ -190,7 +193,7 @@ func (ts *tables) place(ctx context.Context, e *schemas.Encoder, own topic) (to 
 }
 
 func newTable(t *schemas.Table, e *schemas.Encoder, to topic, s *stream) *table {
-	made := &table{
+	return &table{
 		table:      t,
 		encoder:    e,
 		topic:      to.name,
@@ -202,10 +205,6 @@ func newTable(t *schemas.Table, e *schemas.Encoder, to topic, s *stream) *table 
 		version:    binary.BigEndian.AppendUint64(nil, t.Version),
 		stream:     s,
 	}
-	if to.name != e.Topic() {
-		made.aside = []byte(e.Topic())
-	}
-	return made
 }
 
 // stream returns what the versions of t share, and refuses a topic that another table already has.

@@ -142,6 +142,16 @@ func (ts *topics) forQuarantine(ctx context.Context, own topic) (topic, error) {
 	if err != nil {
 		return topic{}, err
 	}
+	if !found.fresh {
+		ours, empty, err := ts.setAsideHere(ctx, name, own.name)
+		if err != nil {
+			return topic{}, err
+		}
+		if !ours && !empty { // what were written among its records would not be found again
+			err := fmt.Errorf("topic %s, which topic %s needs for its quarantine, holds records that this connector has not set aside", name, own.name)
+			return topic{}, failure.As(failure.Config, err, "see whose it is; delete it, or set on_refused_schema: stop")
+		}
+	}
 	found.maxRecord = min(found.maxRecord, own.maxRecord)
 	switch {
 	case found.partitions != own.partitions:
