@@ -383,6 +383,7 @@ func TestATableIsNotSetAsideAmongTheRecordsOfAnother(t *testing.T) {
 		p := run(t, o)
 		up.rows(itemsTable("items"), 1, 1)
 		up.append(createWide(widerTable("items"), 2))
+		await(t, "the end", func() bool { return p.Status().State == Stopped })
 		if err := <-p.done; failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), topic) {
 			t.Errorf("%v", err)
 		}
