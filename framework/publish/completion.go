@@ -42,6 +42,8 @@ func (c *completion) wait(ctx context.Context, ended time.Time) (bool, error) {
 	}
 	// Most of the time it takes is spent before the first question.
 	pause := c.takes*3/4 - time.Since(ended)
+	// Only who has waited for it knows how long it took: after a pause of the source's it was over long ago.
+	waited := pause > 0
 	for {
 		if pause > 0 {
 			if err := failure.Sleep(ctx, pause); err != nil {
@@ -59,10 +61,12 @@ func (c *completion) wait(ctx context.Context, ended time.Time) (bool, error) {
 		}
 		c.failures = 0
 		if done {
-			learn(&c.takes, asked)
+			if waited {
+				learn(&c.takes, asked)
+			}
 			return true, nil
 		}
-		pause = completionPoll
+		pause, waited = completionPoll, true
 	}
 }
 

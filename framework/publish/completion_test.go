@@ -58,6 +58,27 @@ func TestTheNextTransactionWaitsUntilTheLastIsCompleted(t *testing.T) {
 	})
 }
 
+// TestAPauseOfTheSourceTeachesNothing keeps transactions that come one by one from making the next burst wait.
+func TestAPauseOfTheSourceTeachesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		described(fake, func(int) (string, int16) { return "CompleteCommit", 0 })
+		cl, err := kgo.NewClient(c.opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		wait := newCompletion(cl, "id")
+		for range 10 {
+			if known, err := wait.wait(t.Context(), time.Now().Add(-completionMax/2)); !known || err != nil {
+				t.Fatalf("known %v, %v", known, err)
+			}
+		}
+		if wait.takes != 0 {
+			t.Errorf("it has learned %v from transactions that were over when it asked", wait.takes)
+		}
+	})
+}
+
 func TestBrokersThatDoNotSayAreNotAskedForEver(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
 		asked := described(fake, func(int) (string, int16) { return "", kerr.TransactionalIDAuthorizationFailed.Code })
