@@ -50,34 +50,30 @@ func Differences(old, next string) ([]Difference, error) {
 		return nil, err
 	}
 	c := &comparison{seen: map[[2]*node]bool{}}
+	if c.old, err = Parse(old); err != nil {
+		return nil, err
+	}
+	if c.next, err = Parse(next); err != nil {
+		return nil, err
+	}
 	if a.String() != b.String() {
-		c.whole(old, next, a, b)
+		c.whole(a, b)
 	}
 	c.types("", a, b)
-	return c.found, c.err
+	return c.found, nil
 }
 
 type comparison struct {
-	seen  map[[2]*node]bool
-	found []Difference
-	err   error
+	old, next *Schema
+	seen      map[[2]*node]bool
+	found     []Difference
 }
 
 // whole notes that the outermost types differ, by their names at least.
-func (c *comparison) whole(old, next string, a, b *node) {
-	o, err := Parse(old)
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	n, err := Parse(next)
-	if err != nil {
-		c.fail(err)
-		return
-	}
+func (c *comparison) whole(a, b *node) {
 	d := Difference{Old: a.String(), New: b.String(), Wire: true}
 	if a.kind != "record" || b.kind != "record" {
-		d.RefusedBy = refusing(o, n)
+		d.RefusedBy = refusing(c.old, c.next)
 	}
 	c.found = append(c.found, d)
 }
@@ -128,15 +124,8 @@ func (c *comparison) records(path string, a, b *node) {
 func (c *comparison) field(path string, a, b *treeField) {
 	old, next := a.String(), b.String()
 	if old != next {
-		before, err := a.alone()
-		c.fail(err)
-		after, err := b.alone()
-		c.fail(err)
-		if c.err != nil {
-			return
-		}
 		c.found = append(c.found, Difference{
-			Path: path, Old: old, New: next, RefusedBy: refusing(before, after),
+			Path: path, Old: old, New: next, RefusedBy: c.refusing(a, b),
 			Wire: a == nil || b == nil || a.typ.String() != b.typ.String(),
 		})
 	}
@@ -145,10 +134,18 @@ func (c *comparison) field(path string, a, b *treeField) {
 	}
 }
 
-func (c *comparison) fail(err error) {
-	if c.err == nil {
-		c.err = err
+// refusing returns the levels under which the change of one field is refused; nil stands for none. A field whose type
+// cannot stand alone, because it is named before it is defined, is judged with its whole schema.
+func (c *comparison) refusing(a, b *treeField) []Level {
+	before, err := a.alone()
+	if err != nil {
+		return refusing(c.old, c.next)
 	}
+	after, err := b.alone()
+	if err != nil {
+		return refusing(c.old, c.next)
+	}
+	return refusing(before, after)
 }
 
 // String says what the field is; "" for nil.

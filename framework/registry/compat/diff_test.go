@@ -82,6 +82,19 @@ func TestATypeThatIsDefinedInAnEarlierFieldIsComparedWhole(t *testing.T) {
 	}
 }
 
+func TestATypeThatCannotStandAloneIsComparedStill(t *testing.T) {
+	for name, next := range map[string]string{
+		"its record, of no namespace": `{"type":"record","name":"e","fields":[{"name":"A","type":[".e"]}]}`,
+		"defined further on":          `{"type":"record","name":"e","fields":[{"name":"A","type":["F"]},{"name":"f","type":{"type":"fixed","name":"F","size":4}}]}`,
+		"of no namespace, in one":     `{"type":"record","name":"n.e","fields":[{"name":"A","type":{"type":"fixed","name":"F","namespace":"","size":4}},{"name":"B","type":".F"}]}`,
+	} {
+		got, err := Differences(`{"type":"record","name":"e","fields":[]}`, next)
+		if err != nil || len(got) == 0 {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
 func FuzzDifferences(f *testing.F) {
 	f.Add(table(`{"name":"id","type":"int"}`), table(`{"name":"id","type":"long"}`))
 	f.Add(`{"type":{"type":"string"}}`, `["null",{"type":"enum","name":"E","symbols":["A"]}]`)

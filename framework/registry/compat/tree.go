@@ -82,15 +82,13 @@ func (r *treeReader) object(m map[string]any, space string) (n *node, err error)
 	switch kind {
 	case "record", "error", "enum", "fixed":
 		n = &node{kind: kind}
-		own, _ := m["namespace"].(string)
-		if own == "" {
+		own, given := m["namespace"].(string)
+		if !given {
 			own = space
 		}
 		name, _ := m["name"].(string)
 		n.name = fullName(name, own)
-		if i := strings.LastIndexByte(n.name, '.'); i >= 0 {
-			space = n.name[:i]
-		}
+		space = n.name[:max(strings.LastIndexByte(n.name, '.'), 0)]
 		r.named[n.name] = n
 		err = r.parts(n, m, space)
 	case "array", "map":
@@ -160,6 +158,9 @@ func meaning(m map[string]any) (note, allowed string) {
 }
 
 func fullName(name, space string) string {
+	if bare, ok := strings.CutPrefix(name, "."); ok && !strings.Contains(bare, ".") { // of no namespace, wherever it stands
+		return bare
+	}
 	if space == "" || strings.Contains(name, ".") {
 		return name
 	}
@@ -215,11 +216,15 @@ func (n *node) plain(seen map[*node]bool) any {
 	case "map":
 		return map[string]any{"type": "map", "values": n.item.plain(seen)}
 	case "record", "error", "enum", "fixed":
+		i := strings.LastIndexByte(n.name, '.')
 		if seen[n] {
+			if i < 0 {
+				return "." + n.name
+			}
 			return n.name
 		}
 		seen[n] = true
-		m := map[string]any{"type": n.kind, "name": n.name}
+		m := map[string]any{"type": n.kind, "name": n.name[i+1:], "namespace": n.name[:max(i, 0)]}
 		switch n.kind {
 		case "enum":
 			m["symbols"] = slices.Clone(n.symbols)
