@@ -191,7 +191,7 @@ func appendFraction(dst []byte, micros int64) []byte {
 	return dst
 }
 
-// scanner reads the parts of a date or time from the front of rest; the first problem stays in bad.
+// scanner reads the parts of a date or time from the front of rest. bad is ErrRange only where the format is right.
 type scanner struct {
 	rest []byte
 	bc   bool
@@ -206,7 +206,7 @@ func (s *scanner) trimBC() {
 
 // finish returns the problem, which for rest that nobody read is a wrong format.
 func (s *scanner) finish(what string, text []byte) error {
-	if s.bad == nil && len(s.rest) > 0 {
+	if len(s.rest) > 0 {
 		s.bad = errNoDateTime
 	}
 	if s.bad != nil {
@@ -310,7 +310,7 @@ func (s *scanner) fraction() int64 {
 		switch {
 		case n < 6:
 			v = v*10 + int64(s.rest[n]-'0')
-		case s.rest[n] != '0':
+		case s.rest[n] != '0' && s.bad == nil:
 			s.bad = ErrRange
 		}
 	}

@@ -255,6 +255,9 @@ func FuzzDecode(f *testing.F) {
 		if err := d.Decode(wire[wireHeader:], &again, &a); err != nil {
 			t.Fatal(err)
 		}
+		if err := applyBeside(e, d, &again, &c, &a); err != nil {
+			t.Fatal(err)
+		}
 		sameRow(t, e.Table(), "before", again.Before, c.Before)
 		sameRow(t, e.Table(), "after", again.After, c.After)
 	})

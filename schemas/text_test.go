@@ -160,6 +160,8 @@ func TestTextOutsideTheCanonicalRangeIsMarked(t *testing.T) {
 		{Timestamp, "294276-12-31 23:59:59.999999", ErrRange},
 		{TimestampTZ, "294276-12-31 23:59:59.999999+00", ErrRange},
 		{TimestampTZ, "2025-01-01 12:00:00.1234567+00", ErrRange},
+		{TimestampTZ, "0000000000:0:.000000001Z", errNoDateTime},
+		{TimestampTZ, "2025-01-01 12:00:00.1234567+00 at noon", errNoDateTime},
 		{Interval, "infinity", ErrRange},
 		{Interval, "200000000 years", ErrRange},
 		{Interval, "9999999999:00:00", ErrRange},
