@@ -25,14 +25,20 @@ func TestSim(t *testing.T) {
 	case *soak > 0:
 		s := time.Now().UnixNano() / 1e6
 		t.Log("the first seed is", s)
-		for end := time.Now().Add(*soak); time.Now().Before(end) && !t.Failed(); s += 100 {
-			run(t, s, 100)
+		for end := time.Now().Add(*soak); time.Now().Before(end) && !t.Failed(); s += herd {
+			run(t, s, herd)
 		}
 		t.Log("the seeds ended before", s)
 	default:
-		run(t, *first, *seeds)
+		for s, end := *first, *first+int64(*seeds); s < end; s += herd {
+			run(t, s, min(herd, int(end-s)))
+		}
 	}
 }
+
+// herd is how many seeds are started together. Each waits in a goroutine of its own for its turn, and a bubble that ends
+// looks through the stacks of all there are.
+const herd = 100
 
 // run runs n seeds from a first one on, as many at a time as there are processors.
 func run(t *testing.T, from int64, n int) {
