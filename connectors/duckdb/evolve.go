@@ -37,6 +37,16 @@ func (s *Sink) Evolve(ctx context.Context, _, t *sink.Table) error {
 	return nil
 }
 
+// Version implements [sink.Versioner].
+func (s *Sink) Version(ctx context.Context, t *sink.Table) (version uint64, err error) {
+	err = s.session.transaction(ctx, func() error {
+		known, err := s.readRecord(ctx, t)
+		version = known.version
+		return err
+	})
+	return version, err
+}
+
 func tableKey(t *sink.Table) string {
 	schema, name := targetName(t)
 	return strings.ToLower(warehouse.QuoteTable(schema, name))

@@ -95,6 +95,9 @@ func TestTableIsNotTakenBackToAnEarlierVersion(t *testing.T) {
 	mustWrite(t, s, batch(v1, row(sink.Upsert, num(1), text("2nd"), text("3rd"), text("4th"))))
 	mustEvolve(t, s, v2)
 	mustWrite(t, s, batch(v2, row(sink.Upsert, num(2), text("2nd"), text("3rd"), num(5))))
+	if got, err := s.Version(t.Context(), v1); err != nil || got != 2 {
+		t.Errorf("the file is ready for version %d (%v), want 2", got, err)
+	}
 	s.Close()
 
 	// After a restart the first rows come from a partition that lags behind.

@@ -48,9 +48,10 @@ type Sink struct {
 }
 
 var (
-	_ sink.Sink    = (*Sink)(nil)
-	_ sink.Ledger  = (*Sink)(nil)
-	_ sink.Evolver = (*Sink)(nil)
+	_ sink.Sink      = (*Sink)(nil)
+	_ sink.Ledger    = (*Sink)(nil)
+	_ sink.Evolver   = (*Sink)(nil)
+	_ sink.Versioner = (*Sink)(nil)
 )
 
 // loader writes batches of one table at one version.

@@ -17,7 +17,10 @@ import (
 	"github.com/syncline-io/syncline/schemas"
 )
 
-var _ sink.Evolver = (*pgSink)(nil)
+var (
+	_ sink.Evolver   = (*pgSink)(nil)
+	_ sink.Versioner = (*pgSink)(nil)
+)
 
 const (
 	// sinkDDLLock is the advisory lock under which every member changes schemas and tables, one at a time: IF NOT EXISTS
@@ -43,6 +46,18 @@ func (s *pgSink) Evolve(ctx context.Context, _, t *sink.Table) error {
 		return s.explain(s.deniedTable(err, t))
 	}
 	return nil
+}
+
+// Version implements [sink.Versioner].
+func (s *pgSink) Version(ctx context.Context, t *sink.Table) (version uint64, err error) {
+	err = s.transact(ctx, func(tx pgx.Tx) error {
+		record, err := s.readRecord(ctx, tx, t)
+		if record != nil {
+			version = record.Version
+		}
+		return err
+	})
+	return version, s.explain(err)
 }
 
 func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {

@@ -45,6 +45,9 @@ create table source.things (id int primary key, price numeric(5,2), name varchar
 				t.Fatalf("%s: %v", sql, err)
 			}
 		}
+		if got, err := s.Version(t.Context(), table); err != nil || got != version {
+			t.Errorf("%s: the target is ready for version %d (%v), want %d", sql, got, err, version)
+		}
 		f.wantTypes("things", want)
 		if err := s.Write(t.Context(), &sink.Batch{Tables: []sink.TableBatch{{Table: table, Rows: rows}}}); err != nil {
 			t.Fatalf("%s: %v", sql, err)

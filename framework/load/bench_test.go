@@ -26,7 +26,7 @@ func benchReader(b testing.TB, rows int) (*reader, *partition, func()) {
 	}
 	key := schemas.TableKey{Topic: ordersTopic, SchemaID: f.valueID, Version: 900}
 	l.tables.byKey[key] = f.encoder.Table()
-	s := &session{Loader: l, owned: map[topicPartition]*partition{}}
+	s := &session{Loader: l, target: newTarget(&memorySink{}), owned: map[topicPartition]*partition{}}
 	r := &reader{session: s, catalog: newCatalog(&l.opts, l.tables), batch: &batch{}}
 	p := &partition{siblings: 1}
 	p.Partition = sink.Partition{Topic: ordersTopic}

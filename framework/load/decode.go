@@ -407,20 +407,20 @@ func (c *catalog) newer(k *codec) bool {
 	return k.source.Version > now.Source.Version && !k.source.SameShape(now.Source)
 }
 
-// adopt makes k's table the one that the topic's rows are mapped onto from now on.
-func (c *catalog) adopt(k *codec) error {
-	t, err := c.naming.table(k.topic, k.source)
+// adopt makes the table the one that the topic's rows are mapped onto from now on.
+func (c *catalog) adopt(topic string, source *schemas.Table) error {
+	t, err := c.naming.table(topic, source)
 	if err != nil {
 		return err
 	}
-	if other, taken := c.owner[t.String()]; taken && other != k.topic {
-		return failure.As(failure.Config, fmt.Errorf("topics %s and %s both go to the table %s", other, k.topic, t),
+	if other, taken := c.owner[t.String()]; taken && other != topic {
+		return failure.As(failure.Config, fmt.Errorf("topics %s and %s both go to the table %s", other, topic, t),
 			"give one of them another name in the configuration of the target")
 	}
-	if before := c.current[k.topic]; before != nil {
+	if before := c.current[topic]; before != nil {
 		delete(c.owner, before.String())
 	}
-	c.owner[t.String()], c.current[k.topic] = k.topic, t
+	c.owner[t.String()], c.current[topic] = topic, t
 	return nil
 }
 

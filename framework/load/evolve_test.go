@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +53,75 @@ func TestATableIsMadeReadyForThePartitionsThatStay(t *testing.T) {
 	if len(model.evolved) != 1 {
 		t.Errorf("the table is not ready for the second partition: %q", model.evolved)
 	}
+}
+
+// remembering is a database that remembers for which version of a table it was made ready.
+type remembering struct {
+	*memorySink
+	version *atomic.Uint64
+}
+
+func (r remembering) Evolve(ctx context.Context, prev, t *sink.Table) error {
+	if r.version.Load() >= t.Source.Version {
+		return nil
+	}
+	r.version.Store(t.Source.Version)
+	return r.memorySink.Evolve(ctx, prev, t)
+}
+
+func (r remembering) Version(context.Context, *sink.Table) (uint64, error) {
+	return r.version.Load(), nil
+}
+
+// A member begins with a row from before the rename that another member, or its predecessor, has carried out.
+func TestARowFromBeforeARenameGoesToTheNewNameAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	var version atomic.Uint64
+	remembers := func(o *Options) {
+		o.Open = func(context.Context, sink.Env) (sink.Sink, error) {
+			return remembering{&memorySink{w.db}, &version}, nil
+		}
+	}
+	renamed := orders(2000)
+	renamed.Columns[1].Name = "remark"
+	old := w.feed(orders(900)).describe()
+	late := old.records(insert(1, "a", "x"))
+	w.lsn = 2000
+	f := w.feed(renamed).describe()
+	f.partition = 1
+	f.send(insert(2, "b", "y"))
+	l := w.start(remembers)
+	w.holds("public.orders", "id=2 remark=b big=y")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.commit(kgo.TryCommit, late...)
+	w.start(remembers)
+	w.holds("public.orders", "id=1 remark=a big=x", "id=2 remark=b big=y")
+}
+
+// The topic and its source were made again, and the log counts from the beginning: what the target remembers is of before.
+func TestAVersionOfATopicsEarlierLifeIsNotTakenForALaterOne(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	var version atomic.Uint64
+	version.Store(2000)
+	before := orders(2000)
+	before.Columns = before.Columns[:2]
+	w.feed(before).describe()
+	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
+	w.start(func(o *Options) {
+		o.Open = func(context.Context, sink.Env) (sink.Sink, error) {
+			s := &memorySink{w.db}
+			return struct {
+				*memorySink
+				sink.Versioner
+			}{s, remembering{s, &version}}, nil
+		}
+	})
+	w.holds("public.orders", "id=1 note=a big=x")
 }
 
 func TestAStopDoesNotWaitForASchemaChangeThatIsTriedAgain(t *testing.T) {

@@ -309,7 +309,11 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 		if r.holds(rec.Topic) {
 			return event{}, errCut
 		}
-		if err := r.catalog.adopt(p.codec); err != nil {
+		source, err := r.standing(ctx, p.codec)
+		if err != nil {
+			return event{}, err
+		}
+		if err := r.catalog.adopt(rec.Topic, source); err != nil {
 			return event{}, err
 		}
 	}
@@ -321,6 +325,39 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 		return event{}, errBarrier
 	}
 	return e, err
+}
+
+// standing returns the version of the table that the topic's rows are mapped onto from a codec on. For the first one met it
+// is that for which the target was made ready, by another member or by this one before it began again, where that is later:
+// a partition that lags behind brings rows from before a rename to a target that has the new name alone.
+func (r *reader) standing(ctx context.Context, k *codec) (*schemas.Table, error) {
+	if !k.ours || r.catalog.current[k.topic] != nil {
+		return k.source, nil
+	}
+	t, err := r.opts.Naming.table(k.topic, k.source)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	version, err := r.target.version(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("ask the target for the version of table %s: %w", t, err)
+	}
+	if version <= k.source.Version {
+		return k.source, nil
+	}
+	later := r.tables.since(k.topic, k.source.Version, version)
+	if later == nil { // another member may have met it after we have read the tables topic
+		if err := r.tables.refresh(ctx); err != nil {
+			return nil, err
+		}
+		later = r.tables.since(k.topic, k.source.Version, version)
+	}
+	if later == nil {
+		return k.source, nil
+	}
+	return later, nil
 }
 
 // holds reports whether the batch has an event of the topic.

@@ -28,13 +28,14 @@ type tables struct {
 	mu      sync.Mutex
 	byKey   map[schemas.TableKey]*schemas.Table
 	byTopic map[string][]*schemas.Table // by version, lowest first
+	said    map[schemas.TableKey]int64  // at which offset last
 }
 
 func newTables(opts *Options, wanted func(string) bool) *tables {
 	return &tables{
 		kafka: opts.Kafka, topic: opts.tablesTopic(), wanted: wanted, log: opts.Log,
 		next:  map[int32]int64{},
-		byKey: map[schemas.TableKey]*schemas.Table{}, byTopic: map[string][]*schemas.Table{},
+		byKey: map[schemas.TableKey]*schemas.Table{}, byTopic: map[string][]*schemas.Table{}, said: map[schemas.TableKey]int64{},
 	}
 }
 
@@ -54,6 +55,29 @@ func (t *tables) at(topic string, position uint64) *schemas.Table {
 		if table.Version <= position {
 			found = table
 		}
+	}
+	return found
+}
+
+// since returns the table that the topic has carried since an earlier version of it; nil when it does not say so. A later
+// version that was described before the earlier one is of another time: the topic was made again, and its source's log counts
+// from the beginning. What the target remembers of that time is nothing that this topic's rows can be mapped onto.
+func (t *tables) since(topic string, earlier, later uint64) *schemas.Table {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found *schemas.Table
+	before, after := int64(-1), int64(-1)
+	for key, offset := range t.said {
+		switch {
+		case key.Topic != topic:
+		case key.Version == earlier:
+			before = max(before, offset)
+		case key.Version == later && offset > after:
+			found, after = t.byKey[key], offset
+		}
+	}
+	if after < before {
+		return nil
 	}
 	return found
 }
@@ -163,5 +187,5 @@ func (t *tables) add(r *kgo.Record) {
 		sort.SliceStable(versions, func(i, j int) bool { return versions[i].Version < versions[j].Version })
 		t.byTopic[key.Topic] = versions
 	}
-	t.byKey[key] = table
+	t.byKey[key], t.said[key] = table, r.Offset
 }

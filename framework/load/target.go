@@ -14,7 +14,9 @@ type target struct {
 	sink    sink.Sink
 	ledger  sink.Ledger  // nil: the sink keeps no offsets
 	evolver sink.Evolver // nil: the sink has no schema
-	lock    chan struct{}
+	// versions is nil when the sink does not remember for which version of a table it was made ready.
+	versions sink.Versioner
+	lock     chan struct{}
 	// cut ends the Write under way; it belongs to who holds the lock.
 	cut chan context.CancelFunc
 }
@@ -23,6 +25,7 @@ func newTarget(s sink.Sink) *target {
 	t := &target{sink: s, lock: make(chan struct{}, 1), cut: make(chan context.CancelFunc, 1)}
 	t.ledger, _ = s.(sink.Ledger)
 	t.evolver, _ = s.(sink.Evolver)
+	t.versions, _ = s.(sink.Versioner)
 	return t
 }
 
@@ -85,6 +88,18 @@ func (t *target) evolve(ctx context.Context, prev, next *sink.Table) error {
 	}
 	defer t.release()
 	return t.evolver.Evolve(ctx, prev, next)
+}
+
+// version is that of the source's table which t was made ready for last, 0 when it is not known.
+func (t *target) version(ctx context.Context, table *sink.Table) (uint64, error) {
+	if t.versions == nil {
+		return 0, nil
+	}
+	if err := t.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer t.release()
+	return t.versions.Version(ctx, table)
 }
 
 // quiesce returns when no Write is under way that began before the call. One that takes longer than patience is cut

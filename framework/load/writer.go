@@ -406,7 +406,7 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 	}
 	var backoff failure.Backoff
 	for ctx := hard; !p.gone.Load(); ctx = soft {
-		err := w.mayRename(p, prev, t)
+		err := w.mayRename(ctx, p, prev, t)
 		if err == nil {
 			err = w.target.evolve(ctx, prev, t)
 		}
@@ -445,14 +445,18 @@ func (w *writer) before(p *partition, t *sink.Table) *sink.Table {
 	return prev
 }
 
-// mayRename refuses to rename a column while another member may still write to its old name.
-func (w *writer) mayRename(p *partition, prev, t *sink.Table) error {
+// mayRename refuses to rename a column while another member may still write to its old name. Where the target has the new
+// name already, the member that gave it had all partitions, and whoever came later found it.
+func (w *writer) mayRename(ctx context.Context, p *partition, prev, t *sink.Table) error {
 	if prev == nil || p.siblings == 1 || len(w.siblings(p.Topic)) == p.siblings {
 		return nil
 	}
 	for i := range t.Columns {
 		j := counterpart(prev.Source, t.Source, i)
 		if j >= 0 && prev.Columns[j].Name != t.Columns[i].Name {
+			if version, err := w.target.version(ctx, t); err != nil || version >= t.Source.Version {
+				return err
+			}
 			return fmt.Errorf("column %q is now %q, and the %d partitions of %s are at several members: run one copy of the connector until they have passed",
 				prev.Columns[j].Name, t.Columns[i].Name, p.siblings, p.Topic)
 		}

@@ -1,12 +1,14 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -328,7 +330,7 @@ func (h *homecoming) describe(ctx context.Context) error {
 		return fmt.Errorf("read topic %s: %w", name, err)
 	}
 	ts := &tables{opts: h.opts, side: h.side}
-	for d := range h.described {
+	for _, d := range h.inOrder() {
 		table := found[d]
 		if table == nil {
 			return fmt.Errorf("topic %s does not describe schema %d at table version %d", name, d.id, d.version)
@@ -338,6 +340,11 @@ func (h *homecoming) describe(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// inOrder returns the versions to describe, oldest first, as the tables topic has them otherwise too.
+func (h *homecoming) inOrder() []describedTable {
+	return slices.SortedFunc(maps.Keys(h.described), func(a, b describedTable) int { return cmp.Compare(a.version, b.version) })
 }
 
 // copy writes the records, poll by poll, each in a transaction of its own. Where it was interrupted, the versions in the

@@ -64,6 +64,7 @@ const (
 	Claim       Step = "claim"        // Ledger.Claim
 	Write       Step = "write"        // Sink.Write
 	Evolve      Step = "evolve"       // Evolver.Evolve
+	Version     Step = "version"      // Versioner.Version
 )
 
 // What is what goes wrong.

@@ -104,6 +104,10 @@ func (m *mistaken) Evolve(ctx context.Context, prev, next *sink.Table) error {
 	return m.Sink.(sink.Evolver).Evolve(ctx, prev, next)
 }
 
+func (m *mistaken) Version(ctx context.Context, t *sink.Table) (uint64, error) {
+	return m.Sink.(sink.Versioner).Version(ctx, t)
+}
+
 func (m *mistaken) Claim(ctx context.Context, parts []sink.Partition) ([]sink.Entry, error) {
 	if m.claim != nil {
 		return m.claim(ctx, parts)

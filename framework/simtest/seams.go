@@ -100,8 +100,9 @@ type (
 )
 
 var (
-	_ sink.Evolver = (*sinkSeam)(nil)
-	_ sink.Ledger  = (*ledgerSeam)(nil)
+	_ sink.Evolver   = (*sinkSeam)(nil)
+	_ sink.Versioner = (*sinkSeam)(nil)
+	_ sink.Ledger    = (*ledgerSeam)(nil)
 )
 
 func (p *process) openSink(context.Context, sink.Env) (sink.Sink, error) {
@@ -176,6 +177,17 @@ func (s *sinkSeam) Evolve(ctx context.Context, prev, next *sink.Table) error {
 		return errLost
 	}
 	return err
+}
+
+func (s *sinkSeam) Version(ctx context.Context, t *sink.Table) (uint64, error) {
+	if err := s.reach(ctx, Place{Version, false}); err != nil {
+		return 0, err
+	}
+	version, err := s.Sink.(sink.Versioner).Version(ctx, t)
+	if passed := s.p.pass(Place{Version, true}); err == nil && passed != nil {
+		return 0, errLost
+	}
+	return version, err
 }
 
 func (s *ledgerSeam) Claim(ctx context.Context, parts []sink.Partition) ([]sink.Entry, error) {

@@ -49,6 +49,15 @@ type Evolver interface {
 	Evolve(ctx context.Context, prev, t *Table) error
 }
 
+// Versioner is an Evolver that remembers in the target for which version of the source's table each table was made ready
+// last, by whatever member. A member that comes to a table whose records lag behind, after a restart or a hand-over, maps
+// them onto that version, so that a target never sees columns as they were before: under an older name, or not there yet.
+type Versioner interface {
+	// Version returns the Source.Version that Evolve was given last for the table t and its Source.ID; 0 when there is no
+	// such table, or it is not known. The framework calls it with a table that Evolve may not have been given yet.
+	Version(ctx context.Context, t *Table) (uint64, error)
+}
+
 // Partition names one partition of one incarnation of a topic.
 type Partition struct {
 	Topic string

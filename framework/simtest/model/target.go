@@ -154,8 +154,9 @@ type (
 )
 
 var (
-	_ sink.Evolver = (*targetSink)(nil)
-	_ sink.Ledger  = (*ledgerSink)(nil)
+	_ sink.Evolver   = (*targetSink)(nil)
+	_ sink.Versioner = (*targetSink)(nil)
+	_ sink.Ledger    = (*ledgerSink)(nil)
 )
 
 func (s *targetSink) Close() error { return nil }
@@ -164,6 +165,17 @@ func (s *targetSink) Write(_ context.Context, b *sink.Batch) error { return s.t.
 
 func (s *targetSink) Evolve(_ context.Context, prev, next *sink.Table) error {
 	return s.t.evolve(prev, next)
+}
+
+// Version is that of the source's table that the table was made ready for last.
+func (s *targetSink) Version(_ context.Context, t *sink.Table) (uint64, error) {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	tt := s.t.tables[t.String()]
+	if tt == nil || tt.Source == nil || tt.Source.ID != t.Source.ID {
+		return 0, nil
+	}
+	return tt.Source.Version, nil
 }
 
 // Claim raises the fences.
