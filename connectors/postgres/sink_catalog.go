@@ -152,6 +152,13 @@ type columnRecord struct {
 	// ID is 0 where the source has no ids of columns: then the name is all there is.
 	ID   int32  `json:"id"`
 	Name string `json:"name"`
+	// Default says that the target's column has the default with which the source added it.
+	Default bool `json:"default,omitempty"`
+}
+
+// filled reports whether a column has a default of ours.
+func (r *tableRecord) filled(id int32) bool {
+	return r != nil && slices.ContainsFunc(r.Columns, func(c columnRecord) bool { return c.ID == id && c.Default })
 }
 
 // name returns the target's name of a column id, "" when it is not recorded.

@@ -92,7 +92,7 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {
 			return evolveError(sql, err)
 		}
 	}
-	return s.writeRecord(ctx, tx, t, record)
+	return s.writeRecord(ctx, tx, t, record, e.defaults)
 }
 
 // evolveError marks what only a person can solve: a statement that the data or other objects forbid.
@@ -201,6 +201,8 @@ type evolution struct {
 	have       *targetTable // nil: to be created
 	record     *tableRecord // nil: the sink has not seen it
 	statements []string
+	// defaults holds the ids of the columns that were given a default.
+	defaults []int32
 }
 
 func (e *evolution) do(format string, args ...any) {
@@ -230,6 +232,7 @@ func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
 	if e.have.kind != "r" && (e.have.kind != "p" || len(e.table.Key) == 0) {
 		return failure.As(failure.Config, fmt.Errorf("%s exists and is not a plain table", e.table), "drop or rename it, or map the table elsewhere")
 	}
+	e.forsake()
 	if err := e.rename(); err != nil {
 		return err
 	}
@@ -442,7 +445,8 @@ func (e *evolution) column(i int, want sinkType, enums map[string][]string) erro
 }
 
 // addColumn adds a column. Where the source's default is a constant, the rows that are there get it, as they did at the
-// source, which tells nobody; the target's column itself has no default.
+// source, which tells nobody. The target's column keeps it, for rows of before the change that are still to come: another
+// member, which has not met the change yet, writes them without the column.
 func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
 	name := warehouse.QuoteName(c.Name)
 	value, ok := c.ConstantDefault()
@@ -451,7 +455,20 @@ func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
 		return
 	}
 	e.do("alter table %s add column %s %s default %s", e.name(), name, want, warehouse.QuoteText(value))
-	e.do("alter table %s alter column %s drop default", e.name(), name)
+	e.defaults = append(e.defaults, c.ID)
+}
+
+// forsake takes away the defaults that we gave to columns which the source has no more: its later rows have no such value.
+func (e *evolution) forsake() {
+	if e.record == nil || e.old() {
+		return
+	}
+	for i := range e.record.Columns {
+		c := &e.record.Columns[i]
+		if c.Default && e.dropped(*c) && e.have.column(c.Name) != nil {
+			e.do("alter table %s alter column %s drop default", e.name(), warehouse.QuoteName(c.Name))
+		}
+	}
 }
 
 // unfilled finds columns of an existing table that no row of ours could fill.
@@ -510,16 +527,18 @@ func (e *evolution) key() error {
 	return nil
 }
 
-// writeRecord remembers the columns' ids and names at t's version. Ids that t no longer has are kept: their columns are
-// still there.
-func (s *pgSink) writeRecord(ctx context.Context, tx pgx.Tx, t *sink.Table, old *tableRecord) error {
+// writeRecord remembers the columns' ids and names at t's version, and which have a default of ours. Ids that t no longer
+// has are kept: their columns are still there.
+func (s *pgSink) writeRecord(ctx context.Context, tx pgx.Tx, t *sink.Table, old *tableRecord, defaults []int32) error {
 	if t.Source == nil || old != nil && t.Source.Version < old.Version {
 		return nil
 	}
 	columns := make([]columnRecord, 0, len(t.Columns))
 	taken := map[string]bool{}
 	for i := range t.Columns {
-		columns = append(columns, columnRecord{ID: t.Columns[i].ID, Name: t.Columns[i].Name})
+		r := columnRecord{ID: t.Columns[i].ID, Name: t.Columns[i].Name}
+		r.Default = r.ID != 0 && (slices.Contains(defaults, r.ID) || old.filled(r.ID))
+		columns = append(columns, r)
 		taken[t.Columns[i].Name] = true
 	}
 	if old != nil {
@@ -530,6 +549,7 @@ func (s *pgSink) writeRecord(ctx context.Context, tx pgx.Tx, t *sink.Table, old 
 			if taken[c.Name] {
 				c.Name = droppedName(c)
 			}
+			c.Default = false
 			columns = append(columns, c)
 		}
 	}

@@ -77,7 +77,7 @@ alter table source.things add gone int default 7; update source.things set mood 
 		t.Fatal(err)
 	}
 	f.write(first, row(sink.Upsert, 9, schemas.DecimalValue([]byte{5}, 0), "nine", "b", nil, nil))
-	f.want("select id, price, cost, gone from target.things where id = 9", "9|5.000|nine|null")
+	f.want("select id, price, cost, gone from target.things where id = 9", "9|5.000|nine|7")
 }
 
 // Single rows go through prepared statements, whose texts are the same for both versions.
@@ -284,6 +284,47 @@ add j boolean default true, add k date default 'infinity', add l text`)
 	f.want("select h, i from target.fills", "null|null")
 	f.write(table, rows...)
 	f.want("select h, i::text from target.fills", "2|pg_class")
+}
+
+// Two members: one has not met the change of the table yet, and goes on writing rows of before it.
+func TestAMemberBehindAnAddedColumnWritesItsDefault(t *testing.T) {
+	f := newSinkFixture(t)
+	first := ordersTable()
+	f.evolve(first)
+	f.write(first, row(sink.Upsert, 1, 7, nil, nil))
+	source := *first.Source
+	source.Version, source.Columns = 2, append(source.Columns[:len(source.Columns):len(source.Columns)], schemas.Column{
+		ID: 10, Name: "state", Type: schemas.Type{Kind: schemas.String}, SourceType: "text", Nullable: true, Default: "'none'::text",
+	})
+	second := targetOf(&source)
+	if err := f.open("test").Evolve(t.Context(), nil, second); err != nil {
+		t.Fatal(err)
+	}
+	// The change is noticed, and the write tried again.
+	if err := f.tryWrite(first, row(sink.Upsert, 2, 7, nil, nil)); err == nil || failure.Classify(err) != failure.Retry {
+		t.Errorf("the first write after the change: %v, want an error to retry", err)
+	}
+	f.write(first, row(sink.Upsert, 2, 7, nil, nil))
+	var many []sink.Row
+	for id := range 300 { // these are copied
+		r := row(sink.Upsert, 10+id, 7, nil, nil)
+		r.Known = sink.Absent
+		many = append(many, r)
+	}
+	f.write(first, many...)
+	f.want("select distinct state from target.orders", "none")
+	f.evolve(second)
+	f.write(second, row(sink.Upsert, 3, 7, nil, nil, nil), row(sink.Upsert, 2, 7, nil, nil, "set"))
+	f.want("select id, state from target.orders where id < 10 order by id", "1|none\n2|set\n3|null")
+
+	// Once the source has dropped the column, its default is nobody's.
+	third := *first.Source
+	third.Version = 3
+	f.evolve(targetOf(&third))
+	f.write(targetOf(&third), row(sink.Upsert, 4, 7, nil, nil))
+	f.evolve(second)
+	f.write(second, row(sink.Upsert, 5, 7, nil, nil, "late"))
+	f.want("select id, state from target.orders where id in (4, 5) order by id", "4|null\n5|late")
 }
 
 // TestSQLIsAsReviewed compares all that is sent for two tables with golden files: -update-sql rewrites them.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,8 +65,8 @@ type TargetTable struct {
 	// Rows by KeyText, List the rows of a table without key.
 	Rows map[string]TargetRow
 	List []string
-	// Defaults of columns that were added with a constant one: what a row gets that is written without the column, by a
-	// member that has not met the table's new version yet.
+	// Defaults of the source's columns that were added with a constant one: what a row gets that is written without the
+	// column, by a member that has not met the table's new version yet.
 	Defaults map[string]string
 	// Gone holds the versions of removed rows.
 	Gone map[string]schemas.Version
@@ -227,14 +228,8 @@ func (t *Target) evolve(prev, next *sink.Table) error {
 		return nil
 	}
 	tt = tt.clone()
-	if tt.Source != nil {
-		for _, c := range next.Source.Columns {
-			for _, old := range tt.Source.Columns {
-				if old.ID == c.ID && c.ID != 0 && tt.Source.ID == next.Source.ID {
-					tt.rename(old.Name, c.Name)
-				}
-			}
-		}
+	if tt.Source != nil && tt.Source.ID == next.Source.ID {
+		tt.follow(next.Source)
 	}
 	for i := range next.Columns {
 		if c := &next.Columns[i]; !slices.Contains(tt.Columns, c.Name) {
@@ -246,6 +241,18 @@ func (t *Target) evolve(prev, next *sink.Table) error {
 	return nil
 }
 
+// follow renames the columns that have other names in a later version, and takes the defaults of those that are gone.
+func (tt *TargetTable) follow(next *schemas.Table) {
+	for _, old := range tt.Source.Columns {
+		i := slices.IndexFunc(next.Columns, func(c schemas.Column) bool { return c.ID == old.ID && c.ID != 0 })
+		if i < 0 {
+			delete(tt.Defaults, old.Name)
+			continue
+		}
+		tt.rename(old.Name, next.Columns[i].Name)
+	}
+}
+
 // rename and add change a cloned table.
 func (tt *TargetTable) rename(from, to string) {
 	i := slices.Index(tt.Columns, from)
@@ -253,6 +260,10 @@ func (tt *TargetTable) rename(from, to string) {
 		return
 	}
 	tt.Columns[i] = to
+	if text, ok := tt.Defaults[from]; ok {
+		tt.Defaults[to] = text
+		delete(tt.Defaults, from)
+	}
 	for k, row := range tt.Rows {
 		values := maps.Clone(row.Values)
 		values[to] = values[from]
@@ -273,7 +284,9 @@ func (tt *TargetTable) add(c *schemas.Column) {
 		text = "NULL"
 	}
 	tt.Columns = append(tt.Columns, c.Name)
-	tt.Defaults[c.Name] = text
+	if ok {
+		tt.Defaults[c.Name] = text
+	}
 	for k, row := range tt.Rows {
 		values := maps.Clone(row.Values)
 		values[c.Name] = text
@@ -459,7 +472,7 @@ func (tt *TargetTable) applyKeyed(r *sink.Row, key string, values map[string]str
 			if _, sent := values[c]; !sent && there {
 				values[c] = old.Values[c]
 			} else if !sent {
-				values[c] = tt.Defaults[c]
+				values[c] = cmp.Or(tt.Defaults[c], "NULL")
 			}
 		}
 	}
