@@ -71,6 +71,9 @@ func (w *writer) bury(soft, hard context.Context, e *event, stage string, cause 
 			return nil
 		}
 		err = fmt.Errorf("dead letter for %s partition %d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
+		if w.spent(hard) {
+			return err
+		}
 		w.stats.retrying(err)
 		w.log.Warn("the dead letter topic does not take a record: waiting", zap.Error(err))
 		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
@@ -118,6 +121,17 @@ func (w *writer) sendDeadLetter(ctx context.Context, letter *kgo.Record) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// spent reports whether the session's client can produce nothing any more: a broker has refused it a producer id, or the one
+// that it had (INVALID_PRODUCER_EPOCH of a coordinator in trouble, a permission lost), and kgo keeps that answer for as long as
+// the client lives. The next session has another client.
+func (w *writer) spent(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
+	defer cancel()
+	_, _, err := w.client.ProducerID(ctx)
+	refused, answered := errors.AsType[*kerr.Error](err)
+	return answered && !refused.Retriable
 }
 
 // makeDeadLetterTopic creates the topic with its settings unless it is there; nothing relies on the brokers to make it.

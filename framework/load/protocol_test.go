@@ -357,6 +357,33 @@ func TestTheLedgerWaitsForTheDeadLetterTopic(t *testing.T) {
 	w.deadLetters(1)
 }
 
+// kgo keeps the answer for as long as the client lives.
+func TestADeadLetterIsWrittenThoughTheClientWasRefusedAProducerID(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	var refused atomic.Int32
+	w.cluster.ControlKey(kmsg.InitProducerID.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		if r.(*kmsg.InitProducerIDRequest).TransactionalID != nil || refused.Add(1) > 2 {
+			return nil, nil, false
+		}
+		resp := r.ResponseKind().(*kmsg.InitProducerIDResponse)
+		resp.ErrorCode = kerr.InvalidProducerEpoch.Code
+		return resp, nil, true
+	})
+	f := w.feed(orders(900)).describe()
+	w.commit(kgo.TryCommit, &kgo.Record{Topic: ordersTopic, Key: []byte("k"), Value: []byte("no avro")})
+	l := w.start()
+	eventually(t, func() string {
+		if st := l.Status(); st.Retries == 0 || !strings.Contains(st.LastError, "INVALID_PRODUCER_EPOCH") {
+			return fmt.Sprintf("not visible: %+v", st)
+		}
+		return ""
+	})
+	w.deadLetters(1)
+	f.send(insert(1, "a", "x"))
+	w.holds("public.orders", "id=1 note=a big=x")
+}
+
 func TestUnreadableRecordsBecomeDeadLetters(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	f := w.feed(orders(900)).describe()
