@@ -111,6 +111,17 @@ func produceSync(ctx context.Context, cl *kgo.Client, r *kgo.Record) error {
 	}
 }
 
+// spent reports whether the client can produce nothing any more: a broker has refused it a producer id, or the one that it had
+// (INVALID_PRODUCER_EPOCH of a coordinator in trouble, a permission lost), and kgo keeps that answer for as long as the client
+// lives.
+func spent(ctx context.Context, cl *kgo.Client) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	_, _, err := cl.ProducerID(ctx)
+	refused, answered := errors.AsType[*kerr.Error](err)
+	return answered && !refused.Retriable
+}
+
 // classify marks what Kafka's errors mean to a publisher. started says that the publisher has been at work before:
 // credentials that are refused then were good once, and may be again.
 func classify(err error, started bool) error {

@@ -263,7 +263,11 @@ func (ts *tables) announce(ctx context.Context, topic string, schemaID uint32, t
 	}
 	r := &kgo.Record{Topic: ts.opts.tablesTopic(), Key: key, Value: value}
 	if err := produceSync(ctx, ts.side, r); err != nil {
-		return fmt.Errorf("write table %s to topic %s: %w", t, r.Topic, err)
+		err = fmt.Errorf("write table %s to topic %s: %w", t, r.Topic, err)
+		if spent(ctx, ts.side) {
+			return failure.As(failure.Fenced, err, "") // the next tenure has another client
+		}
+		return err
 	}
 	return nil
 }
