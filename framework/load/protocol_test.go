@@ -140,19 +140,28 @@ func (w *world) setFaultOnGroup(t *testing.T, l *running) {
 }
 
 func TestAResetIsMarkedBeforeAnythingIsWritten(t *testing.T) {
-	w := newWorld(t, ordersTopic)
-	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
-	w.setGroupOffset(0, 2, "") // the end: nothing will be written, and no commit follows a write
-	w.start()
-	eventually(t, func() string {
-		offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
-		if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At != 2 || o.Metadata != mark {
-			return fmt.Sprintf("group offset %d %q %v", o.At, o.Metadata, err)
-		}
-		return ""
-	})
-	if e := w.db.entry(w.topic, 0); e.Next != 2 {
-		t.Errorf("the ledger has next %d, want 2", e.Next)
+	// Nothing is left to read from where each reset goes, so that no commit follows a write.
+	for name, transactions := range map[string]int{"to the end": 1, "to the beginning of a topic without records": 0} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, ordersTopic)
+			f, end := w.feed(orders(900)).describe(), int64(0)
+			for range transactions {
+				f.send(insert(1, "a", "x"))
+				end += 2 // the record and the transaction's marker
+			}
+			w.setGroupOffset(0, end, "")
+			w.start()
+			eventually(t, func() string {
+				offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
+				if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At != end || o.Metadata != mark {
+					return fmt.Sprintf("group offset %d %q %v", o.At, o.Metadata, err)
+				}
+				return ""
+			})
+			if e := w.db.entry(w.topic, 0); e.Next != end {
+				t.Errorf("the ledger has next %d, want %d", e.Next, end)
+			}
+		})
 	}
 }
 
