@@ -3,6 +3,7 @@ package publish
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,11 +144,12 @@ func TestAQuarantineThatCannotBeReadIsNamed(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
 		up, reg, o := quarantined(t, c)
 		setAside(t, c, o, up, reg, 3)
-		cut := true
+		var cut atomic.Bool
+		cut.Store(true)
 		fake.ControlKey(kmsg.Fetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
 			fake.KeepControl()
 			for _, x := range r.(*kmsg.FetchRequest).Topics {
-				if info := fake.TopicIDInfo(x.TopicID); cut && info != nil && info.Topic == c.name+".public.items.quarantine" {
+				if info := fake.TopicIDInfo(x.TopicID); cut.Load() && info != nil && info.Topic == c.name+".public.items.quarantine" {
 					time.Sleep(time.Millisecond)
 					return r.ResponseKind(), nil, true // an answer with nothing in it
 				}
@@ -156,7 +158,7 @@ func TestAQuarantineThatCannotBeReadIsNamed(t *testing.T) {
 		})
 		p := run(t, o)
 		await(t, "the error", func() bool { return strings.Contains(p.Status().LastError, c.name+".public.items.quarantine") })
-		cut = false
+		cut.Store(false)
 		await(t, "the homecoming", func() bool { return !c.has(t, c.name+".public.items.quarantine") })
 		if err := p.stop(); err != nil {
 			t.Fatal(err)

@@ -181,26 +181,34 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 	})
 	defer timer.Stop()
 	commitErr := <-committed
+	err := out.err // the source may have wrapped it, and with it what it means
+	if err == nil && sourceErr == nil {
+		err = errors.New("the source stopped by itself")
+	}
+	if err == nil {
+		err = t.environment(sourceErr)
+	}
 	switch {
 	case commitErr != nil:
 		return commitErr // the source's error is that it was stopped, or comes second
 	case ctx.Err() != nil:
 		return nil
-	case failure.Classify(out.err) == failure.Gap:
-		// What the topic holds and we do not know of may be a successor's, who has the lease now and fenced us: only who
-		// still can commit may call it a gap, and stop for good.
-		ctx, cancel := context.WithTimeout(ctx, startTimeout)
-		defer cancel()
-		if _, err := t.writeMark(ctx); err != nil {
-			return fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
-		}
-		return out.err
-	case out.err != nil:
-		return out.err // the source may have wrapped it, and with it what it means
-	case sourceErr == nil:
-		return errors.New("the source stopped by itself")
+	case failure.Classify(err) == failure.Gap:
+		return t.proveGap(ctx, err)
 	}
-	return t.environment(sourceErr)
+	return err
+}
+
+// proveGap returns the gap if this instance still can commit. What the topics hold and we do not know of, and how far the
+// upstream is confirmed beyond our position, may be the work of a successor, who has the lease now and has fenced us: who is
+// fenced goes back to the lease, and must not stop for good.
+func (t *tenure) proveGap(ctx context.Context, gap error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if _, err := t.writeMark(ctx); err != nil {
+		return fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
+	}
+	return gap
 }
 
 func (t *tenure) committer(q *queue, from source.Position) *committer {
