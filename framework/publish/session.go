@@ -20,7 +20,7 @@ import (
 type tenure struct {
 	opts   *Options
 	stats  *stats
-	kafka  *kgo.Client // events and positions
+	kafka  *transactor // events and positions
 	side   *kgo.Client // topics and the tables topic
 	topics *topics
 	source source.Source
@@ -85,10 +85,11 @@ func (t *tenure) openKafka(ctx context.Context) error {
 }
 
 func (t *tenure) closeKafka() {
-	for _, cl := range []*kgo.Client{t.kafka, t.side} {
-		if cl != nil {
-			cl.Close()
-		}
+	if t.kafka != nil {
+		t.kafka.Close()
+	}
+	if t.side != nil {
+		t.side.Close()
 	}
 }
 
@@ -102,7 +103,7 @@ func (t *tenure) takeOver(ctx context.Context) (source.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// With the timeout of a transaction that its owner left open long ago this may wait for the brokers to abort it.
-	if _, err := epoch(ctx, t.kafka); err != nil {
+	if _, err := epoch(ctx, t.kafka.Client); err != nil {
 		return source.Position{}, err
 	}
 	crash.Point("publish.after-fence")
@@ -126,7 +127,7 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if t.opts.AtLeastOnce {
-		err := produceSync(ctx, t.kafka, mark)
+		err := produceSync(ctx, t.kafka.Client, mark)
 		if err != nil {
 			return 0, err
 		}
@@ -135,7 +136,7 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 	if err := t.kafka.BeginTransaction(); err != nil {
 		return 0, err
 	}
-	if err := produceSync(ctx, t.kafka, mark); err != nil {
+	if err := produceSync(ctx, t.kafka.Client, mark); err != nil {
 		return 0, err
 	}
 	return mark.Offset, t.kafka.EndTransaction(ctx, kgo.TryCommit)
@@ -215,7 +216,7 @@ func (t *tenure) committer(q *queue, from source.Position) *committer {
 	return &committer{
 		opts: t.opts, kafka: t.kafka, q: q, stats: t.stats,
 		confirm: t.source.Confirm,
-		pace:    newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka, t.opts.transactionalID()),
+		pace:    newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka.Client, t.opts.transactionalID()),
 		written: from,
 		ended:   time.Now(), // the mark's transaction has just ended
 	}
