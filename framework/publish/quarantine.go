@@ -191,6 +191,10 @@ func (h *homecoming) run(ctx context.Context) error {
 			return err
 		}
 	}
+	// A successor may be setting changes aside in the same topic meanwhile: only who still can commit may delete it.
+	if _, err := h.writeMark(ctx); err != nil {
+		return fmt.Errorf("write to topic %s: %w", h.opts.offsetsTopic(), err)
+	}
 	if err := h.remove(ctx); err != nil {
 		return err
 	}
