@@ -11,7 +11,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
@@ -33,21 +32,27 @@ type groupOffset struct {
 	ours   bool
 }
 
-// noteOffsets keeps the group's offsets with their metadata for the claim that follows: kgo passes the offsets on
-// without it.
-func (s *session) noteOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.group = map[topicPartition]groupOffset{}
-	for _, g := range resp.Groups {
-		for _, t := range g.Topics {
-			for _, p := range t.Partitions {
-				ours := p.Metadata != nil && strings.HasPrefix(*p.Metadata, mark)
-				s.group[topicPartition{t.Topic, p.Partition}] = groupOffset{p.Offset, ours}
+// set says that somebody else has set the offset: an operator.
+func (g groupOffset) set() bool { return g.offset >= 0 && !g.ours }
+
+// groupOffsets asks the consumer group for its offsets: kgo passes on those that it has fetched without their metadata, and
+// at a time that does not do (see begin).
+func (s *session) groupOffsets(ctx context.Context, parts []*partition) (map[*partition]groupOffset, error) {
+	offsets, err := kadm.NewClient(s.client).FetchOffsets(ctx, s.opts.group())
+	if err != nil {
+		return nil, fmt.Errorf("read the offsets of %s: %w", s.opts.group(), err)
+	}
+	group := make(map[*partition]groupOffset, len(parts))
+	for _, p := range parts {
+		group[p] = groupOffset{offset: -1}
+		if o, ok := offsets.Lookup(p.Topic, p.Partition.Partition); ok {
+			if o.Err != nil {
+				return nil, fmt.Errorf("read the offset of %s partition %d: %w", p.Topic, p.Partition.Partition, o.Err)
 			}
+			group[p] = groupOffset{o.At, strings.HasPrefix(o.Metadata, mark)}
 		}
 	}
-	return nil
+	return group, nil
 }
 
 // assign claims the partitions that the group has given to this member and says where each begins. It is called before
@@ -120,6 +125,7 @@ func (s *session) describe(ctx context.Context, offsets map[string]map[int32]kgo
 			p := &partition{siblings: len(d.Partitions)}
 			p.Partition = sink.Partition{Topic: topic, TopicID: d.ID, Partition: n}
 			p.committable.Store(-1)
+			p.committed.Store(-1) // so that even offset 0 is told: it may be an operator's, and wait for our mark
 			parts = append(parts, p)
 		}
 	}
@@ -131,92 +137,59 @@ func topicsOf(offsets map[string]map[int32]kgo.Offset) []string {
 }
 
 // begin finds where each partition begins.
+//
+// The group's offsets are read when the partitions are claimed: from then on no other member writes. Between an earlier
+// reading and the claim this process may have slept. Had it seen an operator's reset, another member may have obeyed that,
+// marked the offset and written on, and to obey it again would repeat all that. Had it seen none, another member may have
+// obeyed one and died before it marked the offset: what this one wrote then would be repeated by the next.
 func (s *session) begin(ctx context.Context, parts []*partition) error {
-	if s.target.ledger == nil {
-		for _, p := range parts {
-			g := s.groupOffset(p)
-			p.start(sink.Entry{Partition: p.Partition, Next: max(g.offset, -1)})
-		}
-		return nil
-	}
 	if len(parts) == 0 {
 		return nil
 	}
-	wanted := make([]sink.Partition, len(parts))
-	for i, p := range parts {
-		wanted[i] = p.Partition
+	var entries []sink.Entry
+	if s.target.ledger != nil {
+		wanted := make([]sink.Partition, len(parts))
+		for i, p := range parts {
+			wanted[i] = p.Partition
+		}
+		var err error
+		if entries, err = s.target.claim(ctx, wanted); err != nil {
+			return fmt.Errorf("claim %d partitions in the ledger: %w", len(parts), err)
+		}
 	}
-	entries, err := s.target.claim(ctx, wanted)
+	group, err := s.groupOffsets(ctx, parts)
 	if err != nil {
-		return fmt.Errorf("claim %d partitions in the ledger: %w", len(parts), err)
-	}
-	if err := s.confirmResets(ctx, parts); err != nil {
 		return err
+	}
+	if s.target.ledger == nil {
+		for _, p := range parts {
+			p.start(sink.Entry{Partition: p.Partition, Next: max(group[p].offset, -1)})
+		}
+		return nil
 	}
 	for _, p := range parts {
 		e, err := entryOf(entries, p)
 		if err != nil {
 			return err
 		}
-		if e, err = s.reconcile(ctx, p, e); err != nil {
+		if e, err = s.reconcile(ctx, p, e, group[p]); err != nil {
 			return err
 		}
 		p.start(e)
 	}
-	return s.adopt(ctx, parts)
-}
-
-// confirmResets reads the offsets that an operator seems to have set once more, now that the partitions are claimed. Between
-// the first reading and the claim this process may have slept: another member has then obeyed the reset, marked the offset and
-// written what comes after it, and to obey it again would repeat all that. From the claim on no other member writes.
-func (s *session) confirmResets(ctx context.Context, parts []*partition) error {
-	var set []*partition
-	for _, p := range parts {
-		if g := s.groupOffset(p); g.offset >= 0 && !g.ours {
-			set = append(set, p)
-		}
-	}
-	if len(set) == 0 {
-		return nil
-	}
-	offsets, err := kadm.NewClient(s.client).FetchOffsets(ctx, s.opts.group())
-	if err != nil {
-		return fmt.Errorf("read the offsets of %s: %w", s.opts.group(), err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range set {
-		g := groupOffset{offset: -1}
-		if o, ok := offsets.Lookup(p.Topic, p.Partition.Partition); ok {
-			if o.Err != nil {
-				return fmt.Errorf("read the offset of %s partition %d: %w", p.Topic, p.Partition.Partition, o.Err)
-			}
-			g = groupOffset{o.At, strings.HasPrefix(o.Metadata, mark)}
-		}
-		s.group[topicPartition{p.Topic, p.Partition.Partition}] = g
-	}
-	return nil
+	return s.adopt(ctx, group)
 }
 
 // adopt puts our mark on the offsets that an operator set, before the first batch: an offset that stayed without it
 // would be taken for another reset after a crash, and what was written since would be repeated.
-func (s *session) adopt(ctx context.Context, parts []*partition) error {
+func (s *session) adopt(ctx context.Context, group map[*partition]groupOffset) error {
 	var set []*partition
-	for _, p := range parts {
-		if g := s.groupOffset(p); g.offset >= 0 && !g.ours {
+	for p, g := range group {
+		if g.set() {
 			set = append(set, p)
 		}
 	}
 	return s.commitOffsets(ctx, set)
-}
-
-func (s *session) groupOffset(p *partition) groupOffset {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if g, ok := s.group[topicPartition{p.Topic, p.Partition.Partition}]; ok {
-		return g
-	}
-	return groupOffset{offset: -1}
 }
 
 // start sets the partition to the ledger's entry.
@@ -247,14 +220,13 @@ var (
 )
 
 // reconcile compares the ledger's entry with what the group says, and obeys an operator's reset.
-func (s *session) reconcile(ctx context.Context, p *partition, e sink.Entry) (sink.Entry, error) {
-	g := s.groupOffset(p)
+func (s *session) reconcile(ctx context.Context, p *partition, e sink.Entry, g groupOffset) (sink.Entry, error) {
 	fail := func(err error) (sink.Entry, error) {
 		return e, failure.As(failure.Gap, fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition.Partition, err), s.opts.resetHint(p.Topic))
 	}
 	known := e.Next >= 0
 	switch {
-	case g.offset >= 0 && !g.ours && (!known || g.offset != e.Next || e.TopicID != p.TopicID):
+	case g.set() && (!known || g.offset != e.Next || e.TopicID != p.TopicID):
 		return s.obeyReset(ctx, p, e, g.offset)
 	case known && e.TopicID != p.TopicID:
 		return fail(errOtherTopic)

@@ -187,7 +187,6 @@ type session struct {
 
 	mu    sync.Mutex
 	owned map[topicPartition]*partition
-	group map[topicPartition]groupOffset // what the last join found
 }
 
 // pollRecords bounds one poll, and with it how far a batch may pass its limits.
@@ -246,7 +245,7 @@ func (s *session) clientOptions() []kgo.Opt {
 		// What a topic no longer has is a gap; only a partition without any offset begins at the start.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset().AtStart()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.OnOffsetsFetched(s.noteOffsets), kgo.AdjustFetchOffsetsFn(s.assign),
+		kgo.AdjustFetchOffsetsFn(s.assign),
 		kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.lose),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(sessionTimeout / 5),

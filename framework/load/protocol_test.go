@@ -140,19 +140,22 @@ func (w *world) setFaultOnGroup(t *testing.T, l *running) {
 }
 
 func TestAResetIsMarkedBeforeAnythingIsWritten(t *testing.T) {
-	w := newWorld(t, ordersTopic)
-	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
-	w.setGroupOffset(0, 2, "") // the end: nothing will be written, and no commit follows a write
-	w.start()
-	eventually(t, func() string {
-		offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
-		if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At != 2 || o.Metadata != mark {
-			return fmt.Sprintf("group offset %d %q %v", o.At, o.Metadata, err)
-		}
-		return ""
-	})
-	if e := w.db.entry(w.topic, 0); e.Next != 2 {
-		t.Errorf("the ledger has next %d, want 2", e.Next)
+	// Nothing is left to read from where each reset goes, so that no commit follows a write.
+	for name, transactions := range map[string]int{"to the end": 1, "to the beginning of a topic without records": 0} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, ordersTopic)
+			f, end := w.feed(orders(900)).describe(), int64(0)
+			for range transactions {
+				f.send(insert(1, "a", "x"))
+				end += 2 // the record and the transaction's marker
+			}
+			w.setGroupOffset(0, end, "")
+			w.start()
+			w.marked(end)
+			if e := w.db.entry(w.topic, 0); e.Next != end {
+				t.Errorf("the ledger has next %d, want %d", e.Next, end)
+			}
+		})
 	}
 }
 
@@ -169,16 +172,54 @@ func TestAResetThatAnotherMemberHasObeyedIsNotObeyedAgain(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
-	w.cluster.ControlKey(kmsg.OffsetFetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		return offsetsAsTheyWere(r.(*kmsg.OffsetFetchRequest), 2), nil, true
-	})
+	w.joinFinds(2, "")
 	w.start()
 	f.send(insert(3, "c", "z"))
 	w.holds("public.orders", a, b, `{"big":"z","id":"3","note":"c"}`)
 }
 
-// offsetsAsTheyWere answers with an offset that an operator set.
-func offsetsAsTheyWere(req *kmsg.OffsetFetchRequest, offset int64) *kmsg.OffsetFetchResponse {
+// TestAResetThatNobodyHasMarkedIsMarkedByWhoDidNotSeeIt is about a member that reads the group's offset, sleeps while an operator
+// resets it and another member obeys that and dies, and then claims: what it writes before there is a mark would be repeated.
+func TestAResetThatNobodyHasMarkedIsMarkedByWhoDidNotSeeIt(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=1 note=a big=x")
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.setGroupOffset(0, 2, "") // where the ledger stands too: it was obeyed
+	w.joinFinds(2, mark)
+	w.start()
+	w.marked(2)
+}
+
+// marked waits until the group has our mark at the offset.
+func (w *world) marked(offset int64) {
+	w.t.Helper()
+	eventually(w.t, func() string {
+		offsets, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), w.internal+"."+w.name)
+		if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At != offset || o.Metadata != mark {
+			return fmt.Sprintf("group offset %d %q %v", o.At, o.Metadata, err)
+		}
+		return ""
+	})
+}
+
+// joinFinds makes the next member that joins find this offset, as it was before it slept.
+func (w *world) joinFinds(offset int64, metadata string) {
+	w.cluster.ControlKey(kmsg.OffsetFetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		req := r.(*kmsg.OffsetFetchRequest)
+		if len(req.Groups) != 1 || req.Groups[0].MemberID == nil { // an admin's
+			w.cluster.KeepControl()
+			return nil, nil, false
+		}
+		return offsetsAsTheyWere(req, offset, metadata), nil, true
+	})
+}
+
+// offsetsAsTheyWere answers with an offset and its metadata.
+func offsetsAsTheyWere(req *kmsg.OffsetFetchRequest, offset int64, metadata string) *kmsg.OffsetFetchResponse {
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
 	for _, g := range req.Groups {
 		group := kmsg.NewOffsetFetchResponseGroup()
@@ -188,7 +229,7 @@ func offsetsAsTheyWere(req *kmsg.OffsetFetchRequest, offset int64) *kmsg.OffsetF
 			topic.Topic, topic.TopicID = t.Topic, t.TopicID
 			for _, n := range t.Partitions {
 				p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
-				p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = n, offset, -1, kmsg.StringPtr("")
+				p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = n, offset, -1, &metadata
 				topic.Partitions = append(topic.Partitions, p)
 			}
 			group.Topics = append(group.Topics, topic)

@@ -347,13 +347,18 @@ func (w *writer) settle(soft context.Context, ends []end) (landed bool, err erro
 }
 
 // compare takes the fences of the new claim, and says whether the ends are in the ledger. All of them are, or none:
-// anything else is another member's work.
+// anything else is another member's work. So is a fence that was raised by more than this claim, whatever the offsets say:
+// the other one may have obeyed an operator's reset to one of them, and what this member wrote then would come between that
+// and its mark.
 func compare(entries []sink.Entry, ends []end) (landed bool, err error) {
 	at, before := 0, 0
 	for _, e := range ends {
 		entry, err := entryOf(entries, e.part)
 		if err != nil {
 			return false, err
+		}
+		if entry.Fence != e.part.entry.Fence+1 {
+			return false, failure.As(failure.Fenced, fmt.Errorf("%s partition %d was claimed by another member", e.part.Topic, e.part.Partition.Partition), "")
 		}
 		if entry.Next == e.next {
 			at++

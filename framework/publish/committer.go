@@ -23,7 +23,7 @@ const transactionBytes = 16 << 20
 // It is one goroutine. Every error is final for the tenure.
 type committer struct {
 	opts    *Options
-	kafka   *kgo.Client
+	kafka   *transactor
 	q       *queue
 	confirm func(source.Position)
 	stats   *stats
@@ -145,7 +145,7 @@ func (c *committer) begin(ctx context.Context) error {
 		return fmt.Errorf("begin a Kafka transaction: %w", err)
 	}
 	var err error
-	c.open.epoch, err = epoch(ctx, c.kafka)
+	c.open.epoch, err = epoch(ctx, c.kafka.Client)
 	return err
 }
 
@@ -307,7 +307,7 @@ func (c *committer) end(ctx context.Context, how kgo.TransactionEndTry) error {
 	}
 	// The client renews a producer id that it believes lost without telling. What was produced before that is then not
 	// part of the transaction that would be committed now.
-	now, err := epoch(ctx, c.kafka)
+	now, err := epoch(ctx, c.kafka.Client)
 	if err != nil {
 		return err
 	}

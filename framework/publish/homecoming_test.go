@@ -3,6 +3,7 @@ package publish
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,16 +139,48 @@ func TestWhatCameHomeIsSyncedBeforeItsQuarantineIsDeleted(t *testing.T) {
 	})
 }
 
+// A successor goes on setting changes aside in the same topic.
+func TestWhoWasFencedMeanwhileDoesNotDeleteTheQuarantine(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up, reg, o := quarantined(t, c)
+		setAside(t, c, o, up, reg, 3)
+		var kept, took bool
+		o.Sync = func() error { // it comes when the records are in their own topic
+			if took {
+				kept = c.has(t, c.name+".public.items.quarantine")
+				return nil
+			}
+			took = true
+			successor, err := kgo.NewClient(append(slices.Clone(c.opts), kgo.TransactionalID(o.InternalPrefix+"."+c.name))...)
+			if err != nil {
+				return err
+			}
+			defer successor.Close()
+			_, _, err = successor.ProducerID(t.Context())
+			return err
+		}
+		p := run(t, o)
+		await(t, "the next tenure", func() bool { return !c.has(t, c.name+".public.items.quarantine") })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if !kept {
+			t.Error("the tenure that was fenced has deleted the topic")
+		}
+	})
+}
+
 // Another program's topic may be one that cannot be read; so may ours, while a broker is away.
 func TestAQuarantineThatCannotBeReadIsNamed(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
 		up, reg, o := quarantined(t, c)
 		setAside(t, c, o, up, reg, 3)
-		cut := true
+		var cut atomic.Bool
+		cut.Store(true)
 		fake.ControlKey(kmsg.Fetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
 			fake.KeepControl()
 			for _, x := range r.(*kmsg.FetchRequest).Topics {
-				if info := fake.TopicIDInfo(x.TopicID); cut && info != nil && info.Topic == c.name+".public.items.quarantine" {
+				if info := fake.TopicIDInfo(x.TopicID); cut.Load() && info != nil && info.Topic == c.name+".public.items.quarantine" {
 					time.Sleep(time.Millisecond)
 					return r.ResponseKind(), nil, true // an answer with nothing in it
 				}
@@ -156,7 +189,7 @@ func TestAQuarantineThatCannotBeReadIsNamed(t *testing.T) {
 		})
 		p := run(t, o)
 		await(t, "the error", func() bool { return strings.Contains(p.Status().LastError, c.name+".public.items.quarantine") })
-		cut = false
+		cut.Store(false)
 		await(t, "the homecoming", func() bool { return !c.has(t, c.name+".public.items.quarantine") })
 		if err := p.stop(); err != nil {
 			t.Fatal(err)

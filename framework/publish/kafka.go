@@ -35,21 +35,22 @@ func (o *Options) client(role string) []kgo.Opt {
 }
 
 // producer returns the client for events and positions.
-func (o *Options) producer(ts *topics) (*kgo.Client, error) {
+func (o *Options) producer(ts *topics) (*transactor, error) {
 	return o.writer(ts, "events", o.transactionalID())
 }
 
 // homecomer returns the client that empties quarantine topics. Its transactional id is its own, and fences a predecessor's.
-func (o *Options) homecomer(ts *topics) (*kgo.Client, error) {
+func (o *Options) homecomer(ts *topics) (*transactor, error) {
 	return o.writer(ts, "home", o.transactionalID()+".home")
 }
 
-func (o *Options) writer(ts *topics, role, transactionalID string) (*kgo.Client, error) {
+func (o *Options) writer(ts *topics, role, transactionalID string) (*transactor, error) {
+	t := &transactor{}
 	opts := append(o.client(role),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), // the queue does the waiting, and knows better
 		kgo.ProducerBatchCompression(kgo.SnappyCompression()),
-		kgo.ProducerBatchMaxBytesFn(ts.maxBatch),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { t.meet(topic); return ts.maxBatch(topic) }),
 		// The queue bounds what is buffered; the client's own bound would block the committer.
 		kgo.MaxBufferedRecords(1<<30),
 		kgo.UnknownTopicRetries(20),
@@ -62,7 +63,12 @@ func (o *Options) writer(ts *topics, role, transactionalID string) (*kgo.Client,
 			kgo.ConcurrentTransactionsBackoff(transactionBackoff),
 		)
 	}
-	return kgo.NewClient(opts...)
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, err
+	}
+	t.Client = cl
+	return t, nil
 }
 
 // side returns the client for what is not part of a transaction: topics and the tables topic.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -193,6 +194,13 @@ func (r *ids) Verify(_ context.Context, schema string, id uint32) error {
 		}
 	}
 	return fmt.Errorf("schema %d is another now: %w", id, registry.ErrReplaced)
+}
+
+// asked returns the ids that Verify was asked about.
+func (r *ids) asked() []uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.verified)
 }
 
 func (r *ids) ByID(_ context.Context, id uint32) (string, error) {

@@ -134,7 +134,7 @@ type homecoming struct {
 	*tenure
 	own, aside string
 	id         kadm.TopicID // of the quarantine topic, zero where the brokers know none
-	kafka      *kgo.Client
+	kafka      *transactor
 	last       map[int32]schemas.Version // in each partition of the quarantine topic
 	spans      map[int32]span
 	newest     map[int32]schemas.Version // of what is in the own topic
@@ -193,6 +193,10 @@ func (h *homecoming) run(ctx context.Context) error {
 			return err
 		}
 	}
+	// A successor may be setting changes aside in the same topic meanwhile: only who still can commit may delete it.
+	if _, err := h.writeMark(ctx); err != nil {
+		return fmt.Errorf("write to topic %s: %w", h.opts.offsetsTopic(), err)
+	}
 	if err := h.remove(ctx); err != nil {
 		return err
 	}
@@ -209,7 +213,7 @@ func (h *homecoming) fence(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if _, err = epoch(ctx, h.kafka); err != nil {
+	if _, err = epoch(ctx, h.kafka.Client); err != nil {
 		h.kafka.Close()
 	}
 	return err
@@ -425,14 +429,14 @@ func (c *copier) transaction(ctx context.Context) error {
 	if err := c.kafka.BeginTransaction(); err != nil {
 		return err
 	}
-	began, err := epoch(ctx, c.kafka)
+	began, err := epoch(ctx, c.kafka.Client)
 	if err != nil {
 		return err
 	}
 	if err := c.kafka.ProduceSync(ctx, c.records...).FirstErr(); err != nil {
 		return err
 	}
-	now, err := epoch(ctx, c.kafka)
+	now, err := epoch(ctx, c.kafka.Client)
 	if err != nil {
 		return err
 	}

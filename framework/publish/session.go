@@ -20,7 +20,7 @@ import (
 type tenure struct {
 	opts   *Options
 	stats  *stats
-	kafka  *kgo.Client // events and positions
+	kafka  *transactor // events and positions
 	side   *kgo.Client // topics and the tables topic
 	topics *topics
 	source source.Source
@@ -85,10 +85,11 @@ func (t *tenure) openKafka(ctx context.Context) error {
 }
 
 func (t *tenure) closeKafka() {
-	for _, cl := range []*kgo.Client{t.kafka, t.side} {
-		if cl != nil {
-			cl.Close()
-		}
+	if t.kafka != nil {
+		t.kafka.Close()
+	}
+	if t.side != nil {
+		t.side.Close()
 	}
 }
 
@@ -102,7 +103,7 @@ func (t *tenure) takeOver(ctx context.Context) (source.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// With the timeout of a transaction that its owner left open long ago this may wait for the brokers to abort it.
-	if _, err := epoch(ctx, t.kafka); err != nil {
+	if _, err := epoch(ctx, t.kafka.Client); err != nil {
 		return source.Position{}, err
 	}
 	crash.Point("publish.after-fence")
@@ -126,7 +127,7 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if t.opts.AtLeastOnce {
-		err := produceSync(ctx, t.kafka, mark)
+		err := produceSync(ctx, t.kafka.Client, mark)
 		if err != nil {
 			return 0, err
 		}
@@ -135,7 +136,7 @@ func (t *tenure) writeMark(ctx context.Context) (int64, error) {
 	if err := t.kafka.BeginTransaction(); err != nil {
 		return 0, err
 	}
-	if err := produceSync(ctx, t.kafka, mark); err != nil {
+	if err := produceSync(ctx, t.kafka.Client, mark); err != nil {
 		return 0, err
 	}
 	return mark.Offset, t.kafka.EndTransaction(ctx, kgo.TryCommit)
@@ -181,33 +182,41 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 	})
 	defer timer.Stop()
 	commitErr := <-committed
+	err := out.err // the source may have wrapped it, and with it what it means
+	if err == nil && sourceErr == nil {
+		err = errors.New("the source stopped by itself")
+	}
+	if err == nil {
+		err = t.environment(sourceErr)
+	}
 	switch {
 	case commitErr != nil:
 		return commitErr // the source's error is that it was stopped, or comes second
 	case ctx.Err() != nil:
 		return nil
-	case failure.Classify(out.err) == failure.Gap:
-		// What the topic holds and we do not know of may be a successor's, who has the lease now and fenced us: only who
-		// still can commit may call it a gap, and stop for good.
-		ctx, cancel := context.WithTimeout(ctx, startTimeout)
-		defer cancel()
-		if _, err := t.writeMark(ctx); err != nil {
-			return fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
-		}
-		return out.err
-	case out.err != nil:
-		return out.err // the source may have wrapped it, and with it what it means
-	case sourceErr == nil:
-		return errors.New("the source stopped by itself")
+	case failure.Classify(err) == failure.Gap:
+		return t.proveGap(ctx, err)
 	}
-	return t.environment(sourceErr)
+	return err
+}
+
+// proveGap returns the gap if this instance still can commit. What the topics hold and we do not know of, and how far the
+// upstream is confirmed beyond our position, may be the work of a successor, who has the lease now and has fenced us: who is
+// fenced goes back to the lease, and must not stop for good.
+func (t *tenure) proveGap(ctx context.Context, gap error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if _, err := t.writeMark(ctx); err != nil {
+		return fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
+	}
+	return gap
 }
 
 func (t *tenure) committer(q *queue, from source.Position) *committer {
 	return &committer{
 		opts: t.opts, kafka: t.kafka, q: q, stats: t.stats,
 		confirm: t.source.Confirm,
-		pace:    newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka, t.opts.transactionalID()),
+		pace:    newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka.Client, t.opts.transactionalID()),
 		written: from,
 		ended:   time.Now(), // the mark's transaction has just ended
 	}

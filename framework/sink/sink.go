@@ -32,8 +32,9 @@ type Sink interface {
 // Ledger is a Sink that keeps the offsets in the target, committed together with the rows (a transactional ledger).
 type Ledger interface {
 	// Claim makes this member the owner of the partitions, in a committed step of its own: it raises each entry's
-	// fence, or creates the entry with Next -1, and returns the entries. Whoever owned them before can no longer
-	// write. The TopicID of an entry that was there is the ledger's own: the caller compares.
+	// fence by one, or creates the entry with Next -1, and returns the entries. Whoever owned them before can no longer
+	// write, and who claims again sees by the fence whether anybody has claimed in between. The TopicID of an entry that
+	// was there is the ledger's own: the caller compares.
 	Claim(ctx context.Context, partitions []Partition) ([]Entry, error)
 	// Reset sets the entry's Next and TopicID as an operator asked for, guarded by its fence, and clears its Applied. With
 	// next -1 it points an entry that has applied nothing yet at a topic that was made again.
