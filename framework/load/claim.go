@@ -120,6 +120,7 @@ func (s *session) describe(ctx context.Context, offsets map[string]map[int32]kgo
 			p := &partition{siblings: len(d.Partitions)}
 			p.Partition = sink.Partition{Topic: topic, TopicID: d.ID, Partition: n}
 			p.committable.Store(-1)
+			p.committed.Store(-1) // not 0, which is where an operator may have set it
 			parts = append(parts, p)
 		}
 	}

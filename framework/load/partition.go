@@ -47,7 +47,7 @@ type partition struct {
 
 	// written is the offset up to which everything is durable in the target; -1 before the first batch of a new entry.
 	written atomic.Int64
-	// committed is what the group was told last.
+	// committed is what this member told the group last; -1 when it has told it nothing.
 	committed atomic.Int64
 	// committable is the end of the committed part of the topic as of the last poll, -1 when not known yet.
 	committable atomic.Int64
