@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
@@ -157,6 +158,7 @@ func (h *homecoming) run(ctx context.Context) error {
 		return err
 	}
 	defer h.kafka.Close()
+	crash.Point("publish.home-after-fence")
 	var settled bool
 	var err error
 	if h.spans, settled, err = h.topics.spans(ctx, h.aside); err != nil {
@@ -182,6 +184,7 @@ func (h *homecoming) run(ctx context.Context) error {
 	if err := h.describe(ctx); err != nil {
 		return err
 	}
+	crash.Point("publish.home-after-description")
 	if err := h.copy(ctx); err != nil {
 		return err
 	}
@@ -191,9 +194,11 @@ func (h *homecoming) run(ctx context.Context) error {
 			return err
 		}
 	}
+	crash.Point("publish.home-before-removal")
 	if err := h.remove(ctx); err != nil {
 		return err
 	}
+	crash.Point("publish.home-after-removal")
 	h.opts.Log.Info("a table's quarantine is over: its changes are in its own topic",
 		zap.String("topic", h.own), zap.Int("records", h.brought))
 	return nil
@@ -432,7 +437,10 @@ func (c *copier) transaction(ctx context.Context) error {
 	if now != began { // see committer.end
 		return errEpochChanged
 	}
-	return c.kafka.EndTransaction(ctx, kgo.TryCommit)
+	crash.Point("publish.home-before-commit")
+	err = c.kafka.EndTransaction(ctx, kgo.TryCommit)
+	crash.Point("publish.home-after-commit")
+	return err
 }
 
 // remove deletes the quarantine topic, all of whose records are in their own.
