@@ -2,7 +2,8 @@
 //
 // A build with the tag syncline_crash reads SYNCLINE_CRASH_AT=name:N and kills its own process with SIGKILL when the
 // point of that name is passed for the N-th time, so that a test can put a crash between any two steps of a protocol.
-// In every other build a point is nothing: not even its name is in the program.
+// With name:N:500ms whoever passes it stands there for that long before, and the rest of the process goes on: what others
+// were told too early they then do. In every other build a point is nothing: not even its name is in the program.
 //
 // A point stands before and after each step that somebody else can see: a commit, an acknowledged write, a created topic,
 // slot or table, a claim, a confirmation; and between the parts of a transaction. To add one, call

@@ -36,6 +36,8 @@ type kill struct {
 	// at is the point, and pass which of its passes is the last; 0 is the first.
 	at   string
 	pass int
+	// stand is how long it stands there before it dies, while its other goroutines go on.
+	stand time.Duration
 	// down runs once, while the program is down, before the start at which it dies.
 	down func(*pipeline)
 	// traffic runs again and again from that start until the program is dead.
@@ -128,13 +130,13 @@ func (p *pipeline) die(k kill) {
 		k.down(p)
 	}
 	began := time.Now()
-	p.kill(k.at, passOf(k), k.traffic)
+	p.kill(k.at, passOf(k), k.stand, k.traffic)
 	died := time.Since(began)
 	if k.dead != nil {
 		k.dead(p)
 	}
 	if k.then != "" {
-		p.kill(k.then, 1, nil)
+		p.kill(k.then, 1, 0, nil)
 	}
 	p.victim.Start()
 	if p.sink != p.victim && !p.sink.Running() {
@@ -149,9 +151,9 @@ func (p *pipeline) die(k kill) {
 }
 
 // kill starts the victim and waits until it is dead.
-func (p *pipeline) kill(point string, pass int, traffic func(*pipeline)) {
+func (p *pipeline) kill(point string, pass int, stand time.Duration, traffic func(*pipeline)) {
 	p.t.Helper()
-	p.victim.Env = []string{fmt.Sprintf("SYNCLINE_CRASH_AT=%s:%d", point, pass)}
+	p.victim.Env = []string{fmt.Sprintf("SYNCLINE_CRASH_AT=%s:%d:%s", point, pass, stand)}
 	p.victim.Start()
 	p.victim.Env = nil
 	end := time.Now().Add(patience)

@@ -1,5 +1,7 @@
 package kills
 
+import "time"
+
 // sourceChain kills a source that has read its tables: while it streams, takes over, finds a new table or misses one.
 var sourceChain = chain{
 	name: "source", victim: "source", sink: "postgres-sink", tables: bankSQL,
@@ -9,8 +11,9 @@ var sourceChain = chain{
 		{at: "publish.after-fence", down: bank},
 		{at: "publish.after-mark", down: bank},
 		{at: "publish.before-produce", pass: 2, traffic: bank},
-		{at: "publish.before-position", pass: 3, traffic: bank},
-		{at: "publish.before-commit", pass: 3, traffic: bank},
+		// Standing there leaves time to tell the server, if somebody was told too early.
+		{at: "publish.before-position", pass: 3, stand: time.Second, traffic: bank},
+		{at: "publish.before-commit", pass: 3, stand: time.Second, traffic: bank},
 		{at: "publish.after-commit", pass: 3, traffic: bank},
 		{at: "publish.after-confirm", pass: 3, traffic: bank},
 		{at: "publish.after-commit", pass: 4, down: big, traffic: bank},
