@@ -27,8 +27,9 @@ lint: ## check formatting, vet, staticcheck and go.mod
 bench: deps ## measure against pg_recvlogical, COPY and a merge by hand
 	go run ./integration/bench
 
-soak: ## let seeds of the simulation run for SOAK=1h, others than the last time; SEEDS=n runs n, SEED=n repeats one
+soak: ## seeds of the simulation for SOAK=1h (SEEDS=n runs n, SEED=n repeats one), then KILLS=5 rounds of kills at other passes
 	go test -count=1 -timeout=0 ./framework/simtest -run 'TestSim$$' -v $(if $(SEED),-seed=$(SEED),$(if $(SEEDS),-seeds=$(SEEDS),-soak=$(or $(SOAK),1h)))
+	$(if $(SEED),,bash integration/kills/soak.sh $(or $(KILLS),5))
 
 model: ## have Spin check the two protocols, and that leaving out any guard is seen
 	@bash integration/deps.sh spin cxx

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
 )
@@ -81,6 +82,7 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 		if _, err := s.session.exec(ctx, statement); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", firstLine(statement), err)
 		}
+		crash.Point("duckdb-sink.statement-done")
 	}
 	if len(statements) > 0 {
 		s.log.Info("target table changed", zap.String("table", t.String()), zap.Strings("statements", statements))
@@ -89,6 +91,7 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 		if err := s.writeRecord(ctx, t, after); err != nil {
 			return nil, nil, err
 		}
+		crash.Point("duckdb-sink.table-recorded")
 	}
 	have, err = s.describe(ctx, schema, name)
 	return have, after.columns(t), err

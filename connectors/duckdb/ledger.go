@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
@@ -117,6 +118,7 @@ func (s *Sink) Claim(ctx context.Context, partitions []sink.Partition) ([]sink.E
 			}
 			entries = append(entries, e)
 		}
+		crash.Point("duckdb-sink.fence-raised")
 		return nil
 	})
 	return entries, err
@@ -133,6 +135,7 @@ func (s *Sink) Reset(ctx context.Context, e sink.Entry, next int64) error {
 		if err != nil {
 			return fmt.Errorf("reset partition %d of topic %s: %w", e.Partition.Partition, e.Topic, err)
 		}
+		crash.Point("duckdb-sink.ledger-reset")
 		return nil
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/duckdb/duckdb-go/mapping"
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/warehouse"
 )
@@ -209,6 +210,7 @@ func (s *session) transaction(ctx context.Context, do func() error) error {
 	err := do()
 	if err == nil {
 		if _, err = s.exec(uncancelled, "COMMIT"); err == nil {
+			crash.Point("duckdb-sink.after-commit")
 			return nil
 		}
 		err = fmt.Errorf("commit: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/duckdb/duckdb-go/mapping"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
@@ -93,7 +94,9 @@ func (s *Sink) createOwnTables(ctx context.Context, schema string) error {
 		if err := s.ledger.create(ctx); err != nil {
 			return err
 		}
-		return s.createColumns(ctx)
+		err := s.createColumns(ctx)
+		crash.Point("duckdb-sink.own-tables-made")
+		return err
 	})
 }
 
@@ -110,10 +113,12 @@ func (s *Sink) Write(ctx context.Context, b *sink.Batch) error {
 		if err := s.ledger.move(ctx, b.Moves); err != nil {
 			return err
 		}
+		crash.Point("duckdb-sink.ledger-moved")
 		for i := range b.Tables {
 			if err := s.writeTable(ctx, &b.Tables[i]); err != nil {
 				return err
 			}
+			crash.Point("duckdb-sink.table-written")
 		}
 		return nil
 	})
@@ -128,6 +133,7 @@ func (s *Sink) writeTable(ctx context.Context, b *sink.TableBatch) error {
 		if _, err := s.session.exec(ctx, l.truncate()); err != nil {
 			return fmt.Errorf("truncate %s: %w", b.Table, err)
 		}
+		crash.Point("duckdb-sink.table-truncated")
 	}
 	if len(b.Rows) == 0 {
 		return nil
@@ -138,6 +144,7 @@ func (s *Sink) writeTable(ctx context.Context, b *sink.TableBatch) error {
 	if err := l.stage.load(ctx, s.session.conn, b.Rows); err != nil {
 		return err
 	}
+	crash.Point("duckdb-sink.rows-staged")
 	apply := l.applyKeyed
 	if len(b.Table.Key) == 0 {
 		apply = l.applyKeyless

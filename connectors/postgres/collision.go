@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -364,5 +365,6 @@ func (r *reading) whetherGone(ctx context.Context, rel *relation) error {
 	if err := r.awaitState(ctx); err != nil {
 		return err
 	}
+	crash.Point("postgres-source.after-untold")
 	return errUntold
 }

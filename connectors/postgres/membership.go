@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 )
@@ -168,7 +169,9 @@ func (r *reading) missed(ctx context.Context, from source.Position, tables []rel
 		t.Done, t.Again = false, true
 	}
 	r.pos = from.Version
-	return r.awaitState(ctx)
+	err := r.awaitState(ctx)
+	crash.Point("postgres-source.after-missed")
+	return err
 }
 
 // watched is what the monitor compares while the stream runs.

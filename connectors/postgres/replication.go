@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 )
 
@@ -260,10 +261,12 @@ func (r *replication) sendStatus(interval time.Duration) {
 			r.interrupt()
 			return
 		}
+		crash.Point("postgres-source.before-status")
 		if err := r.reply(true); err != nil {
 			r.interrupt()
 			return
 		}
+		crash.Point("postgres-source.after-status")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
@@ -126,15 +127,22 @@ from (select) one left join pg_namespace n on n.nspname = $1`
 		case ready:
 			return nil
 		}
-		if _, err := tx.Exec(ctx, sinkDDLLock); err != nil {
-			return err
-		}
-		if err := s.createSchema(ctx, tx, s.cfg.Schema); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, fmt.Sprintf(ledgerTables, warehouse.QuoteName(s.cfg.Schema)))
-		return err
+		return s.createOwnTables(ctx, tx)
 	})
+}
+
+func (s *pgSink) createOwnTables(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, sinkDDLLock); err != nil {
+		return err
+	}
+	if err := s.createSchema(ctx, tx, s.cfg.Schema); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, fmt.Sprintf(ledgerTables, warehouse.QuoteName(s.cfg.Schema))); err != nil {
+		return err
+	}
+	crash.Point("postgres-sink.own-tables-made")
+	return nil
 }
 
 // transact runs f in a transaction of its own. After an error the transaction is rolled back, or the session dropped
@@ -186,8 +194,11 @@ func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
 				return s.deniedRows(err, t.Table)
 			}
 			plans = append(plans, p)
+			crash.Point("postgres-sink.table-written")
 		}
-		return s.finish(ctx, tx, plans, b.Moves)
+		err := s.finish(ctx, tx, plans, b.Moves)
+		crash.Point("postgres-sink.ledger-moved")
+		return err
 	})
 	if staleState(sinkState(err)) || errors.Is(err, errTableChanged) {
 		// Another member or a person changed a table. What is remembered of it is read again by the next try.
@@ -212,6 +223,7 @@ func (s *pgSink) writeTable(ctx context.Context, tx pgx.Tx, p *sinkPlan, b *sink
 		if err := w.truncate(ctx); err != nil {
 			return fmt.Errorf("truncate %s: %w", b.Table, err)
 		}
+		crash.Point("postgres-sink.table-truncated")
 	}
 	if len(b.Rows) == 0 {
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
@@ -91,8 +92,11 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return evolveError(sql, err)
 		}
+		crash.Point("postgres-sink.statement-done")
 	}
-	return s.writeRecord(ctx, tx, t, record, e.defaults)
+	err = s.writeRecord(ctx, tx, t, record, e.defaults)
+	crash.Point("postgres-sink.table-recorded")
+	return err
 }
 
 // evolveError marks what only a person can solve: a statement that the data or other objects forbid.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
@@ -52,6 +53,7 @@ func (s *pgSink) Claim(ctx context.Context, partitions []sink.Partition) ([]sink
 			}
 			entries = append(entries, e)
 		}
+		crash.Point("postgres-sink.fence-raised")
 		return nil
 	})
 	if err != nil {
@@ -85,6 +87,7 @@ where connector = $1 and topic = $2 and partition = $3 and fence = $7`
 		if err == nil && tag.RowsAffected() != 1 {
 			err = fencedError(e)
 		}
+		crash.Point("postgres-sink.ledger-reset")
 		return err
 	})
 	return s.explain(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
@@ -205,6 +206,7 @@ func (w *sinkWriter) bulk(ctx context.Context, rows []sink.Row, c *sinkClasses) 
 	if err := w.copy(ctx, w.plan.copyStage(stage), rows, c.ops); err != nil {
 		return err
 	}
+	crash.Point("postgres-sink.rows-staged")
 	if c.deletes > 0 {
 		if _, err := w.merge(ctx, w.plan.deleteStaged(stage)); err != nil {
 			return w.rowsError(rows, err)

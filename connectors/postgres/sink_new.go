@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/sink"
 )
 
@@ -43,6 +44,7 @@ func (w *sinkWriter) addNew(ctx context.Context, rows []sink.Row) (bool, error) 
 		return false, err
 	}
 	err := w.copy(ctx, w.plan.copyTarget(), rows, nil)
+	crash.Point("postgres-sink.new-rows-copied")
 	if err == nil {
 		w.plan.new.failures = 0
 		return true, w.session.exec(ctx, "release savepoint new_rows")

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -65,6 +66,7 @@ func (r *reading) readSnapshot(ctx context.Context, snap *snapshot) error {
 	if err := r.awaitState(ctx); err != nil {
 		return err
 	}
+	crash.Point("postgres-source.after-cut")
 	in := &catalog{conn: snap.conn, database: r.catalog.database, hide: r.catalog.hide}
 	plan, err := r.planSnapshot(ctx, in, snap, pending)
 	if err != nil {
@@ -78,6 +80,7 @@ func (r *reading) readSnapshot(ctx context.Context, snap *snapshot) error {
 			return fmt.Errorf("snapshot of %s: %w", plan[i].info, err)
 		}
 	}
+	crash.Point("postgres-source.before-snapshot-end")
 	r.pos = schemas.Version{High: uint64(snap.at)}
 	s.progress.read.Store(uint64(snap.at))
 	s.log.Info("read all tables", zap.Int64("rows", s.progress.rowsDone.Load()))
@@ -161,6 +164,7 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 		if err := r.emitTruncate(lay.table, snap.origin()); err != nil {
 			return err
 		}
+		crash.Point("postgres-source.after-truncate")
 	}
 	rows := newSnapshotRows(r, snap, lay, types, t)
 	if _, err := snap.conn.PgConn().CopyTo(ctx, rows, copySQL(t.info, lay, types)); err != nil {
@@ -169,10 +173,12 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 	if err := rows.finish(); err != nil {
 		return err
 	}
+	crash.Point("postgres-source.before-table-end")
 	t.state.Done, t.state.Again = true, false
 	if err := r.setState(true); err != nil {
 		return err
 	}
+	crash.Point("postgres-source.after-table-end")
 	_, err = snap.conn.Exec(ctx, "rollback to reading")
 	return err
 }
@@ -300,6 +306,7 @@ func (c *snapshotRows) emit(last bool) error {
 	r.change.Version = r.pos
 	r.change.Source.Snapshot = snapshotMark(c.table.firstOfAll && c.count == 1, c.count == 1, last, c.table.lastOfAll && last)
 	r.source.progress.rowsDone.Add(1)
+	crash.Point("postgres-source.snapshot-row")
 	return r.out.Emit(&r.change)
 }
 

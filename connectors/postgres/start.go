@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
@@ -100,6 +101,7 @@ func (r *reading) first(ctx context.Context, log serverLog, chosen []relationNam
 		if err := r.awaitState(ctx); err != nil {
 			return err
 		}
+		crash.Point("postgres-source.after-intent")
 	}
 	return r.create(ctx, chosen)
 }
@@ -115,6 +117,7 @@ func (r *reading) create(ctx context.Context, chosen []relationName) error {
 	if err := r.preparePublication(ctx, existing, chosen); err != nil {
 		return err
 	}
+	crash.Point("postgres-source.after-publication")
 	for _, c := range chosen {
 		if s.state.table(c.oid) != nil {
 			continue
@@ -142,6 +145,7 @@ func (r *reading) create(ctx context.Context, chosen []relationName) error {
 		return err
 	}
 	defer created.close()
+	crash.Point("postgres-source.after-slot")
 	s.log.Info("created the replication slot", zap.String("slot", s.cfg.Slot), zap.Stringer("lsn", created.consistent))
 	if len(s.state.pending()) == 0 {
 		r.pos = schemas.Version{High: uint64(created.consistent)}
@@ -151,6 +155,7 @@ func (r *reading) create(ctx context.Context, chosen []relationName) error {
 	if err != nil {
 		return err
 	}
+	crash.Point("postgres-source.after-import")
 	return r.readSnapshot(ctx, cut)
 }
 
@@ -258,7 +263,9 @@ func (r *reading) keepPublication(ctx context.Context, from source.Position, cho
 	if err := r.missed(ctx, from, s.state.interrupted(chosen, p, entries)); err != nil {
 		return nil, nil, err
 	}
-	return p, entries, p.fit(ctx, conn, chosen, s.log)
+	err = p.fit(ctx, conn, chosen, s.log)
+	crash.Point("postgres-source.after-fit")
+	return p, entries, err
 }
 
 // prepareCut takes the snapshot for tables that are still to be read; they are read when the stream has come there.
@@ -272,6 +279,7 @@ func (r *reading) prepareCut(ctx context.Context) error {
 		return err
 	}
 	defer temporary.close()
+	crash.Point("postgres-source.after-temporary-slot")
 	r.cut, err = r.openSnapshot(ctx, temporary)
 	return err
 }

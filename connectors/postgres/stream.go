@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -54,6 +55,7 @@ func (r *reading) follow(ctx context.Context) error {
 		return streamError(err, s.cfg.Slot, s.cfg.Publication)
 	}
 	s.setStream(conn)
+	crash.Point("postgres-source.after-stream-start")
 	s.progress.read.Store(uint64(at))
 	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos}
 	r.stream.collisions = collisions{tables: map[uint32]*writtenKeys{}, most: s.rememberedKeys}
@@ -182,6 +184,7 @@ func (r *reading) reach(ctx context.Context, at lsn) error {
 	}
 	cut := r.cut
 	r.cut = nil
+	crash.Point("postgres-source.at-cut")
 	return r.readSnapshot(ctx, cut)
 }
 

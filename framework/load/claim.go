@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 )
@@ -152,8 +153,11 @@ func (s *session) begin(ctx context.Context, parts []*partition) error {
 		for i, p := range parts {
 			wanted[i] = p.Partition
 		}
+		crash.Point("load.before-claim")
 		var err error
-		if entries, err = s.target.claim(ctx, wanted); err != nil {
+		entries, err = s.target.claim(ctx, wanted)
+		crash.Point("load.after-claim")
+		if err != nil {
 			return fmt.Errorf("claim %d partitions in the ledger: %w", len(parts), err)
 		}
 	}
@@ -189,7 +193,12 @@ func (s *session) adopt(ctx context.Context, group map[*partition]groupOffset) e
 			set = append(set, p)
 		}
 	}
-	return s.commitOffsets(ctx, set)
+	if len(set) == 0 {
+		return nil
+	}
+	err := s.commitOffsets(ctx, set)
+	crash.Point("load.after-reset-mark")
+	return err
 }
 
 // start sets the partition to the ledger's entry.
@@ -245,6 +254,7 @@ func (s *session) claimAgain(ctx context.Context, p *partition, e sink.Entry) (s
 	if err := s.target.reset(ctx, e, e.Next); err != nil {
 		return e, fmt.Errorf("set the ledger of %s partition %d to the topic's new id: %w", p.Topic, p.Partition.Partition, err)
 	}
+	crash.Point("load.after-new-topic-id")
 	s.log.Info("topic was deleted and made again before its first batch", zap.String("topic", p.Topic), zap.Int32("partition", p.Partition.Partition))
 	return e, nil
 }
@@ -252,9 +262,11 @@ func (s *session) claimAgain(ctx context.Context, p *partition, e sink.Entry) (s
 func (s *session) obeyReset(ctx context.Context, p *partition, e sink.Entry, next int64) (sink.Entry, error) {
 	from := e.Next
 	e.TopicID = p.TopicID
+	crash.Point("load.before-reset")
 	if err := s.target.reset(ctx, e, next); err != nil {
 		return e, fmt.Errorf("set the ledger of %s partition %d to offset %d: %w", p.Topic, p.Partition.Partition, next, err)
 	}
+	crash.Point("load.after-reset")
 	s.log.Warn("offset was set by an operator: the ledger follows", zap.String("topic", p.Topic),
 		zap.Int32("partition", p.Partition.Partition), zap.Int64("from", from), zap.Int64("to", next))
 	e.Next = next
@@ -271,10 +283,13 @@ func (s *session) revoke(ctx context.Context, _ *kgo.Client, revoked map[string]
 	if len(parts) == 0 {
 		return
 	}
+	crash.Point("load.before-hand-over")
 	s.target.quiesce(handOverPatience)
+	crash.Point("load.in-hand-over")
 	if err := s.commitOffsets(ctx, parts); err != nil {
 		s.log.Info("commit offsets at the hand-over", zap.Error(err))
 	}
+	crash.Point("load.after-hand-over")
 }
 
 // lose is called when partitions may already be another member's.

@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/crash"
 )
 
 // commitInterval spaces the commits to the consumer group. With a ledger they only inform.
@@ -54,10 +56,12 @@ func (s *session) commitOffsets(ctx context.Context, parts []*partition) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	var failed error
+	crash.Point("load.before-group-offset")
 	s.client.CommitOffsetsSync(kgo.PreCommitFnContext(ctx, s.markOffsets), offsets,
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 			failed = commitError(resp, err)
 		})
+	crash.Point("load.after-group-offset")
 	if failed != nil {
 		return fmt.Errorf("commit offsets of %s: %w", s.opts.group(), failed)
 	}

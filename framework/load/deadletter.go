@@ -61,6 +61,7 @@ func (w *writer) bury(soft, hard context.Context, e *event, stage string, cause 
 	}
 	var backoff failure.Backoff
 	for !e.part.gone.Load() {
+		crash.Point("load.before-dead-letter")
 		err := w.sendDeadLetter(hard, w.deadLetter(r, stage, cause))
 		if err == nil {
 			crash.Point("load.after-dead-letter")
@@ -147,6 +148,7 @@ func (w *writer) makeDeadLetterTopic(ctx context.Context) error {
 	}
 	limit := strconv.Itoa(maxDeadLetter)
 	_, err = admin.CreateTopic(ctx, 1, replication, map[string]*string{"max.message.bytes": &limit}, name)
+	crash.Point("load.after-dead-letter-topic")
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -322,6 +323,7 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 	if err == nil && e.op == schemas.Truncate && p.siblings > 1 && p.truncate == nil {
 		version := s.version // a copy, so that not every record's stamp lands on the heap
 		p.truncate = &version
+		crash.Point("load.truncate-met")
 		return event{}, errBarrier
 	}
 	return e, err
@@ -410,6 +412,7 @@ func (r *reader) hold(ctx context.Context, p *partition, now time.Time) error {
 			return nil
 		}
 	}
+	crash.Point("load.truncate-arrived")
 	for _, q := range siblings {
 		if q.truncate == nil || *q.truncate != version {
 			continue

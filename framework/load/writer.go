@@ -214,6 +214,7 @@ func (w *writer) split(soft, hard context.Context, events []event, ends []end) e
 	if err := w.split(soft, hard, events[:half], endsOf(events[:half])); err != nil {
 		return err
 	}
+	crash.Point("load.between-halves")
 	return w.split(soft, hard, events[half:], ends)
 }
 
@@ -331,7 +332,9 @@ func (w *writer) settle(soft context.Context, ends []end) (landed bool, err erro
 		if len(wanted) == 0 {
 			return false, nil
 		}
+		crash.Point("load.before-settling")
 		entries, err := w.target.claim(soft, wanted)
+		crash.Point("load.after-settling")
 		if err == nil {
 			return compare(entries, ends)
 		}
@@ -413,7 +416,9 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 	for ctx := hard; !p.gone.Load(); ctx = soft {
 		err := w.mayRename(ctx, p, prev, t)
 		if err == nil {
+			crash.Point("load.before-evolve")
 			err = w.target.evolve(ctx, prev, t)
+			crash.Point("load.after-evolve")
 		}
 		if err == nil {
 			w.known[t.String()] = t

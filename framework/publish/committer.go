@@ -260,6 +260,7 @@ func (c *committer) commit(ctx context.Context) error {
 			}
 		}
 	}
+	crash.Point("publish.before-position")
 	c.writePosition(ctx, up)
 	if err := c.flush(ctx); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -58,7 +59,10 @@ func (e *emitter) Emit(c *schemas.Change) error {
 		e.err = err
 		return err
 	}
-	return e.putDeadLetter(c, t, refusal)
+	crash.Point("publish.before-dead-letter")
+	err = e.putDeadLetter(c, t, refusal)
+	crash.Point("publish.after-dead-letter")
+	return err
 }
 
 // put encodes the change into a batch. A refusal says why it must become a dead letter; the batch is then as before.

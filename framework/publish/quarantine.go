@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
@@ -159,6 +160,7 @@ func (h *homecoming) run(ctx context.Context) error {
 		return err
 	}
 	defer h.kafka.Close()
+	crash.Point("publish.home-after-fence")
 	var settled bool
 	var err error
 	if h.spans, settled, err = h.topics.spans(ctx, h.aside); err != nil {
@@ -184,6 +186,7 @@ func (h *homecoming) run(ctx context.Context) error {
 	if err := h.describe(ctx); err != nil {
 		return err
 	}
+	crash.Point("publish.home-after-description")
 	if err := h.copy(ctx); err != nil {
 		return err
 	}
@@ -197,9 +200,11 @@ func (h *homecoming) run(ctx context.Context) error {
 	if _, err := h.writeMark(ctx); err != nil {
 		return fmt.Errorf("write to topic %s: %w", h.opts.offsetsTopic(), err)
 	}
+	crash.Point("publish.home-before-removal")
 	if err := h.remove(ctx); err != nil {
 		return err
 	}
+	crash.Point("publish.home-after-removal")
 	h.opts.Log.Info("a table's quarantine is over: its changes are in its own topic",
 		zap.String("topic", h.own), zap.Int("records", h.brought))
 	return nil
@@ -443,7 +448,10 @@ func (c *copier) transaction(ctx context.Context) error {
 	if now != began { // see committer.end
 		return errEpochChanged
 	}
-	return c.kafka.EndTransaction(ctx, kgo.TryCommit)
+	crash.Point("publish.home-before-commit")
+	err = c.kafka.EndTransaction(ctx, kgo.TryCommit)
+	crash.Point("publish.home-after-commit")
+	return err
 }
 
 // remove deletes the quarantine topic, all of whose records are in their own.

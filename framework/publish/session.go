@@ -111,6 +111,7 @@ func (t *tenure) takeOver(ctx context.Context) (source.Position, error) {
 	if err != nil {
 		return source.Position{}, fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
 	}
+	crash.Point("publish.after-mark")
 	last, err := t.opts.lastPosition(ctx, mark)
 	if err != nil {
 		return source.Position{}, err

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/registry"
 	"github.com/syncline-io/syncline/schemas"
@@ -139,9 +140,11 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 		return nil, err
 	}
 	encoder.SetIDs(key, value)
+	crash.Point("publish.before-description")
 	if err := ts.announce(ctx, to.name, value, t); err != nil {
 		return nil, err
 	}
+	crash.Point("publish.after-description")
 	s.emitted = ts.stats.changes.WithLabelValues(to.name)
 	known := newTable(t, encoder, to, s)
 	if to.name != topic.name {
@@ -188,6 +191,7 @@ func (ts *tables) place(ctx context.Context, e *schemas.Encoder, own topic) (to 
 	if to, err = ts.topics.forQuarantine(ctx, own); err != nil {
 		return to, 0, 0, err
 	}
+	crash.Point("publish.after-quarantine-topic")
 	key, value, err = ts.register(ctx, e, quarantineSubject)
 	return to, key, value, err
 }
@@ -228,6 +232,7 @@ func (ts *tables) register(ctx context.Context, e *schemas.Encoder, subject subj
 			return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 		}
 	}
+	crash.Point("publish.between-schemas")
 	if value, err = ts.registerOne(ctx, e, subject, false, e.ValueSchema()); err != nil {
 		return 0, 0, fmt.Errorf("table %s: %w", e.Table(), err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -177,6 +178,7 @@ func (ts *topics) ensure(ctx context.Context, name string, partitions int32, con
 		replication = -1
 	}
 	made, err := ts.admin.CreateTopic(ctx, partitions, replication, values, name)
+	crash.Point("publish.after-topic")
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return topic{}, fmt.Errorf("create topic %s: %w", name, creation(err))
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/framework/publish"
 	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/integration/programs"
+	"github.com/syncline-io/syncline/integration/proof"
 )
 
 // The kills, in random order and at random moments. The broker takes ten seconds to come back, the others one.
@@ -68,7 +69,7 @@ func TestNothingIsLostOrRepeatedWhenEverythingIsKilled(t *testing.T) {
 			t.Errorf("%s: exit code %d after SIGTERM", p.Name, code)
 		}
 	}
-	counts := countCommitted(t, l.kafka.Address(), l.topics()...)
+	counts := proof.CountCommitted(t, l.kafka.Address(), l.topics()...)
 	t.Logf("%d transactions, %d kills; in the topics, each once: %v", transactions, programKills+brokerKills, counts)
 	l.noDeadLetters(t)
 }
@@ -135,7 +136,7 @@ func (l *line) mustBeEqual(t testing.TB, patience time.Duration) {
 				t.Errorf("%s: exit code %d after SIGTERM", s.Name, code)
 			}
 		}
-		report, code := verify(t, l.source, s, patience)
+		report, code := proof.Verify(t, l.source, s, patience)
 		if code != 0 {
 			t.Errorf("%s differs from the source: %v", s.Name, report)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/integration/programs"
+	"github.com/syncline-io/syncline/integration/proof"
 )
 
 // valuesSQL has a column of every type whose Avro form depends on the mapping, and rows before and after the snapshot.
@@ -57,17 +58,17 @@ func TestEveryMappingBringsTheSameRows(t *testing.T) {
 				to := programs.New(t, "postgres-sink", fmt.Sprintf("connector: postgres-sink\nname: %s-copy\ntopics: [%q]\n%spostgres: {url: %q}\n", name, name+".public.*", common, target))
 				from.Start()
 				to.Start()
-				if report, code := verify(t, from, to, time.Minute); code != 0 {
+				if report, code := proof.Verify(t, from, to, time.Minute); code != 0 {
 					t.Fatalf("after the snapshot the target differs from the source: %v", report)
 				}
 				for _, sql := range valuesChanges {
 					exec(sql)
 				}
-				if report, code := verify(t, from, to, time.Minute); code != 0 {
+				if report, code := proof.Verify(t, from, to, time.Minute); code != 0 {
 					t.Errorf("the target differs from the source: %v", report)
 				}
 				exec(`TRUNCATE "odd-values"; INSERT INTO "odd-values" (id, free) VALUES (1, 1)`)
-				if report, code := verify(t, from, to, time.Minute); code != 0 {
+				if report, code := proof.Verify(t, from, to, time.Minute); code != 0 {
 					t.Errorf("after the truncate the target differs from the source: %v", report)
 				}
 				for _, p := range []*programs.Program{from, to} {

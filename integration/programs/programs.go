@@ -22,13 +22,17 @@ import (
 	"github.com/syncline-io/syncline/integration/engines"
 )
 
-// folder is where the programs are built.
-var folder string
+// folder is where the programs are built, tags what they are built with.
+var folder, tags string
 
 // Main runs the tests of a package that starts programs and engines; it is the body of TestMain:
 //
 //	func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
-func Main(m *testing.M) int {
+func Main(m *testing.M) int { return MainWithTags(m, "") }
+
+// MainWithTags is [Main] for programs that are built with build tags, separated by commas.
+func MainWithTags(m *testing.M, buildTags string) int {
+	tags = buildTags
 	dir, err := os.MkdirTemp("", "syncline-programs-")
 	if err != nil {
 		panic(err)
@@ -42,7 +46,7 @@ var build = sync.OnceValue(func() error {
 	if folder == "" {
 		return errors.New("TestMain does not call programs.Main")
 	}
-	command := exec.Command("go", "build", "-o", folder+string(filepath.Separator),
+	command := exec.Command("go", "build", "-tags", tags, "-o", folder+string(filepath.Separator),
 		"./cmd/postgres-source", "./cmd/postgres-sink", "./cmd/duckdb-sink", "./cmd/syncline")
 	command.Dir = "../.." // every package that tests with programs is a folder of integration
 	if out, err := command.CombinedOutput(); err != nil {
@@ -64,6 +68,8 @@ func Path(t testing.TB, name string) string {
 type Program struct {
 	// Name is that of the binary, Config the configuration file, Admin the address of the admin endpoint.
 	Name, Config, Admin string
+	// Env is added to the test's own environment, as NAME=value; it counts from the next Start.
+	Env []string
 
 	t       testing.TB
 	path    string
@@ -118,6 +124,7 @@ func (p *Program) Start() {
 	p.t.Helper()
 	command := exec.Command(p.path, p.Config)
 	command.Stdout, command.Stderr = p.log, p.log
+	command.Env = append(os.Environ(), p.Env...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		p.t.Fatal(err)
@@ -172,6 +179,14 @@ func (p *Program) Wait(patience time.Duration) int {
 		p.t.Fatalf("%s is still running after %v", p.Name, patience)
 		return -1
 	}
+}
+
+// Signal is what ended the program, 0 if it ended by itself; it must have ended.
+func (p *Program) Signal() syscall.Signal {
+	if status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return status.Signal()
+	}
+	return 0
 }
 
 // Output is everything that the program has written, over all its runs.

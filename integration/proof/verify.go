@@ -1,11 +1,10 @@
-package line
+package proof
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -13,10 +12,8 @@ import (
 	"github.com/syncline-io/syncline/integration/programs"
 )
 
-func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
-
-// verify runs syncline verify, waiting for the target to catch up, and returns its report as JSON values.
-func verify(t testing.TB, source, sink *programs.Program, wait time.Duration) (map[string]any, int) {
+// Verify runs syncline verify, waiting for the target to catch up, and returns its report as JSON values.
+func Verify(t testing.TB, source, sink *programs.Program, wait time.Duration) (map[string]any, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), wait+time.Minute)
 	defer cancel()

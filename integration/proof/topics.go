@@ -1,4 +1,4 @@
-package line
+package proof
 
 import (
 	"context"
@@ -12,14 +12,14 @@ import (
 	"github.com/syncline-io/syncline/schemas"
 )
 
-// topicCount is what a read-committed consumer finds in one topic.
-type topicCount struct {
+// TopicCount is what a read-committed consumer finds in one topic.
+type TopicCount struct {
 	Changes, Tombstones int
 }
 
-// countCommitted reads the topics whole, as any read-committed consumer does, and fails the test for every change that
+// CountCommitted reads the topics whole, as any read-committed consumer does, and fails the test for every change that
 // is there twice and for every version that is not above the one before it in its partition.
-func countCommitted(t testing.TB, brokers string, topics ...string) map[string]topicCount {
+func CountCommitted(t testing.TB, brokers string, topics ...string) map[string]TopicCount {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -39,7 +39,7 @@ func countCommitted(t testing.TB, brokers string, topics ...string) map[string]t
 			left[fmt.Sprintf("%s/%d", o.Topic, o.Partition)] = o.Offset
 		}
 	})
-	counts, last := map[string]topicCount{}, map[string]schemas.Version{}
+	counts, last := map[string]TopicCount{}, map[string]schemas.Version{}
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
