@@ -1,10 +1,14 @@
 /*
- * The source loop: lease, fence, mark, position in the transaction, confirmation.
+ * The source loop: lease, fence, mark, position in the transaction, confirmation, gap.
  *
  * Two instances of one connector bring three changes of two upstream transactions to Kafka. Every step between two
  * labels is one step of the code, and names its function; between any two steps the other instance, the brokers or the
- * server may go on, which is also what a paused process that wakes up late is. Each guard of the code is a
- * macro: -DNO_<GUARD> leaves it out, and an assertion must break. README.md says what is left out of the model.
+ * server may go on, which is also what a paused process that wakes up late is. Each guard of the code is a macro:
+ * -DNO_<GUARD> leaves it out, and an assertion must break. README.md says what is left out of the model.
+ *
+ * Troubles (crashes, lost answers, lost leases, timed-out transactions, renewed producer ids) may happen at every step, as
+ * often as they like, until quiet is set, which may be at any moment. That no number bounds them is possible because nothing
+ * in the state only grows: an epoch is known by who holds it, the offsets topic by what can still be read in it.
  *
  * The upstream log, and the positions in it (framework/publish/position.go, connectors/postgres/stream.go):
  *
@@ -15,11 +19,7 @@
  * Changes 0 and 1 share commit LSN 1; their transaction ends at LSN 2, which is also the commit LSN of change 2.
  */
 
-#ifndef TROUBLES
-#define TROUBLES 3  /* crashes, lost answers, lost leases, timed-out transactions, renewed producer ids: in all */
-#endif
 #define LAST 5
-#define LOG 24      /* the offsets topic's length; the model fails if it does not suffice */
 
 #define COVERED(p) ((p) < 3 -> (p) : ((p) == 3 -> 2 : 3))
 #define HIGH(p)    ((p) == 0 -> 0 : ((p) < 3 -> 1 : ((p) < 5 -> 2 : 3)))
@@ -29,188 +29,204 @@
 /* The names of the assertions, which the counterexample prints. */
 #define I1_CONFIRMED_ONLY_WHEN_DURABLE(lsn) (BELOW(lsn) <= durable && (lsn) <= HIGH(durablePosition))
 #define I3_NOTHING_LOST_NOTHING_TWICE(c)    ((c) == durable)
+#define I3_RESUMES_AT_THE_LAST_POSITION(p)  ((p) == durablePosition)
+#define I4_A_GAP_IS_REAL                    (moved)
+#define I4_DELIVERED                        (durable == 3 && durablePosition == LAST && slot == 3 || moved && stopped)
 #define I8_OUTCOME_LOOKED_FOR(known)        (known)
-#define ONE_WRITER(k)                       (pending[1 - (k)] == 0)
-#define LEASE_NOBODY_IS_FENCED_IN_QUIET     (troubles > 0)
-#define DELIVERED                           (durable == 3 && durablePosition == LAST && slot == 3)
+#define LEASE_NOBODY_IS_FENCED_IN_QUIET     (!calm[i] || !byCalm[K])
 
-mtype = { EMPTY, ONGOING, PREPARE_COMMIT, PREPARE_ABORT };   /* Kafka's transaction coordinator */
-mtype = { OPEN, COMMITTED, ABORTED };                        /* a record of the offsets topic */
+bool quiet = false;        /* no trouble any more */
 
 /* PostgreSQL. */
 byte lease = 0;            /* 1 + the instance that holds the advisory lock; 0: free */
 byte slot = 0;             /* confirmed_flush_lsn */
+bool moved = false;        /* somebody else has read from the slot, to its end */
 
-/* Kafka. Two transactional ids, of which NO_FENCE alone uses the second. */
-mtype txn[2] = EMPTY;
-byte epoch[2] = 0;
-byte first[2] = 0;         /* changes first..first+pending-1 are in the open transaction */
-byte pending[2] = 0;
-byte late[2] = 0;          /* epoch of a commit request that is on its way with nobody waiting for it; 0: none */
-bool marked[2] = false;    /* the marker is in the offsets topic */
+/* Kafka's transaction coordinator. NO_FENCE alone gives each instance a transactional id of its own. */
+#ifdef NO_FENCE
+#define IDS 2
+#define K i
+#else
+#define IDS 1
+#define K 0
+#endif
+mtype = { EMPTY, ONGOING, COMMITTING, ABORTING };
+mtype txn[IDS] = EMPTY;
+byte who[IDS] = 0;         /* 1 + the instance that has the current epoch; 0: none that still uses it */
+bool byCalm[IDS] = false;  /* whoever obtained that epoch began its tenure in quiet */
+bool late[IDS] = false;    /* a commit request of that epoch is on its way, and nobody waits for it */
+byte first[IDS] = 0;       /* changes first..first+pending-1 are in the open transaction, */
+byte pending[IDS] = 0;
+byte position[IDS] = 0;    /* a position, if it is not 0, */
+byte mark[IDS] = 0;        /* and the mark of the tenure of instance mark-1, if it is not 0 */
 
-/* The topic of offsets: what and of which transactional id. MARK is a tenure's, the rest are positions. */
-#define MARK 9
-byte  what[LOG];
-byte  by[LOG];
-mtype state[LOG];
-byte  used = 0;
-byte  stable = 0;          /* the last stable offset: of the first record that is open, else the end */
+/* The topic of offsets: the last committed position, and what is before the mark of each instance's tenure. */
+byte base = 0;
+byte atMark[2] = 0;
+mtype = { NONE, WRITTEN, READABLE };
+mtype marked[2] = NONE;
+#ifdef NO_FENCE
+bool waits[2] = false;     /* the other id's transaction was open when the mark was written, and is not decided yet */
+#endif
+#ifdef NO_READ_COMMITTED
+byte lastAny = 0;          /* the last position, committed or not */
+#endif
+#ifdef NO_MARK
+bool been[6] = false;      /* positions that were the last committed one */
+#endif
 
 /* What only the assertions read. */
 byte durable = 0;          /* changes in transactions that are decided to commit, in order */
 byte durablePosition = 0;  /* the greatest position in one */
-byte troubles = 0;
-
-inline trouble() { (troubles < TROUBLES); troubles++ }
+bool calm[2] = false;      /* the instance's tenure began in quiet */
+bool stopped = false;      /* an instance has ended because of a gap */
 
 /* decide: the coordinator takes a commit. From here on the transaction commits, whatever happens to whom. */
 inline decide(k) {
-  txn[k] = PREPARE_COMMIT;
-  late[k] = 0;
+  txn[k] = COMMITTING;
+  late[k] = false;
   if
   :: pending[k] > 0 ->
     assert(I3_NOTHING_LOST_NOTHING_TWICE(first[k]));
     durable = first[k] + pending[k]
   :: else
   fi;
-  n = 0;
-  do
-  :: n < used ->
-    if
-    :: state[n] == OPEN && by[n] == k && what[n] != MARK && what[n] > durablePosition -> durablePosition = what[n]
-    :: else
-    fi;
-    n++
-  :: else -> break
-  od;
-  n = 0
+  if :: position[k] > durablePosition -> durablePosition = position[k] :: else fi
 }
 
-/* The coordinator: markers to the partitions, completion, time-outs, and requests that arrive late. */
-active proctype Brokers() {
-  byte n = 0, k = 0;
-end:
-  do
-  :: atomic { (txn[0] == PREPARE_COMMIT || txn[0] == PREPARE_ABORT) && !marked[0] -> k = 0 } -> goto marker
-  :: atomic { (txn[1] == PREPARE_COMMIT || txn[1] == PREPARE_ABORT) && !marked[1] -> k = 1 } -> goto marker
-  :: atomic { marked[0] -> marked[0] = false; txn[0] = EMPTY; pending[0] = 0; first[0] = 0 }
-  :: atomic { marked[1] -> marked[1] = false; txn[1] = EMPTY; pending[1] = 0; first[1] = 0 }
-  :: atomic { late[0] != 0 && late[0] == epoch[0] && txn[0] == ONGOING -> decide(0) }
-  :: atomic { late[1] != 0 && late[1] == epoch[1] && txn[1] == ONGOING -> decide(1) }
-  :: atomic { late[0] != 0 -> late[0] = 0 }
-  :: atomic { late[1] != 0 -> late[1] = 0 }
-  :: atomic { txn[0] == ONGOING && troubles < TROUBLES -> trouble(); epoch[0]++; txn[0] = PREPARE_ABORT }
-  od;
-marker:
-  atomic {
-    n = 0;
-    do
-    :: n < used ->
-      if
-      :: state[n] == OPEN && by[n] == k -> state[n] = (txn[k] == PREPARE_COMMIT -> COMMITTED : ABORTED)
-      :: else
-      fi;
-      n++
-    :: else -> break
-    od;
-    do
-    :: stable < used && state[stable] != OPEN -> stable++
-    :: else -> break
-    od;
-    n = 0; marked[k] = true; k = 0
-  }
-  goto end
+/* advance: the position is the last committed one that a reader sees. */
+inline advance(p) {
+  base = p;
+#ifdef NO_MARK
+  been[p] = true
+#endif
 }
 
-/* The server may lose the session that holds the lease, and its holder does not know it yet. */
-active proctype Server() {
+/* complete: markers are in the partitions, and the coordinator is ready for the next transaction. */
+inline complete(k) {
+  if
+  :: txn[k] == COMMITTING && position[k] != 0 -> advance(position[k])
+  :: else
+  fi;
+#ifdef NO_FENCE
+  if
+  :: waits[1 - k] ->
+    waits[1 - k] = false;
+    if :: txn[k] == COMMITTING -> atMark[1 - k] = position[k] :: else fi
+  :: else
+  fi;
+#endif
+  if
+  :: mark[k] != 0 -> marked[mark[k] - 1] = (txn[k] == COMMITTING -> READABLE : NONE)
+  :: else
+  fi;
+  txn[k] = EMPTY; first[k] = 0; pending[k] = 0; position[k] = 0; mark[k] = 0
+}
+
+/* bump: the epoch is nobody's any more, and what is open in it is aborted. */
+inline bump(k, isCalm) {
+  if :: txn[k] == ONGOING -> txn[k] = ABORTING :: else fi;
+  who[k] = 0; late[k] = false; byCalm[k] = isCalm
+}
+
+/* What brokers and server do by themselves, and requests that arrive when nobody waits for them. */
+active proctype World() {
+  byte k = 0;
 end:
   do
-  :: atomic { lease != 0 && troubles < TROUBLES -> trouble(); lease = 0 }
+  :: atomic { txn[k] == COMMITTING || txn[k] == ABORTING -> complete(k) }
+  :: atomic { late[k] -> decide(k) }
+  :: atomic { late[k] -> late[k] = false }
+  /* The transaction times out, or the InitProducerId of a process that is long gone arrives. */
+  :: atomic { !quiet && (txn[k] == ONGOING || txn[k] == EMPTY && who[k] != 0) -> bump(k, false) }
+  /* The server loses the session that holds the lease, and its holder does not know it yet. */
+  :: atomic { !quiet && lease != 0 -> lease = 0 }
+#ifdef MOVED
+  :: atomic { !quiet && !moved && lease == 0 -> moved = true; slot = 3 }
+#endif
+  :: atomic { !quiet -> quiet = true }
+#ifdef NO_FENCE
+  :: atomic { k = 1 - k }
+#endif
   od
 }
 
 /* Every step may be the process's last, or end in an error: both end the tenure, and nothing of it is used again. */
-#define CRASH  :: atomic { troubles < TROUBLES -> trouble() } -> goto ended
-#define FENCED :: epoch[k] != mine -> assert(LEASE_NOBODY_IS_FENCED_IN_QUIET); goto ended
-
-inline append(w, s) {
-  assert(used < LOG);
-  what[used] = w; by[used] = k; state[used] = s;
-  if :: s != OPEN && stable == used -> stable++ :: else fi;
-  used++
-}
-
-/* lastPosition: the last position before a place in the offsets topic; committed alone, but for NO_READ_COMMITTED. */
-inline lastPosition(before) {
-  from = 0; n = 0;
-  do
-  :: n < before ->
-    if
-#ifdef NO_READ_COMMITTED
-    :: what[n] != MARK -> from = what[n]
-#else
-    :: what[n] != MARK && state[n] == COMMITTED -> from = what[n]
-#endif
-    :: else
-    fi;
-    n++
-  :: else -> break
-  od;
-  n = 0
-}
+#define CRASH  :: !quiet -> goto ended
+#define FENCED :: who[K] != i + 1 -> assert(LEASE_NOBODY_IS_FENCED_IN_QUIET); goto ended
+#define HOLDS  (who[K] == i + 1)
 
 proctype Instance(byte i) {
-  byte k = 0;        /* its transactional id */
-  byte mine = 0;     /* the client's producer epoch */
-  byte opened = 0;   /* committer.open.epoch */
-  byte from = 0, cur = 0, written = 0, n = 0, c = 0;
-  byte mark = 0;
-  bool aborted = false;
-#ifdef NO_FENCE
-  k = i;
+  byte cur = 0;           /* the position behind what was given to the committer */
+  bool some = false;      /* it is not the last one committed */
+  bool renewed = false;   /* the producer's epoch is not that of the transaction's begin: committer.open.epoch */
+#ifdef NO_LOOK_ASSUMES_ABORTED
+  byte written = 0;
+#endif
+#ifdef RESUMED_BY_LSN
+  bool fresh = false;
 #endif
 
 /* Publisher.Run: a tenure ended. source.Close and the end of the process both give the lease back. */
 ended:
   atomic {
     if :: lease == i + 1 -> lease = 0 :: else fi;
-    mine = 0; opened = 0; from = 0; cur = 0; written = 0; c = 0; mark = 0; aborted = false
+    if :: HOLDS -> who[K] = 0 :: else fi;
+    if :: mark[K] == i + 1 -> mark[K] = 0 :: else fi;
+    marked[i] = NONE; atMark[i] = 0; calm[i] = false;
+    cur = 0; some = false; renewed = false
+#ifdef NO_FENCE
+    ; waits[i] = false
+#endif
+#ifdef NO_LOOK_ASSUMES_ABORTED
+    ; written = 0
+#endif
+#ifdef RESUMED_BY_LSN
+    ; fresh = false
+#endif
   }
 
 /* pgSource.Lease, from tenure.takeOver. Waiting for it is a good end. */
 end_standby:
 #ifdef NO_LEASE
-  skip;
+  atomic { calm[i] = quiet };
 #else
-  atomic { lease == 0 -> lease = i + 1 };
+  atomic { lease == 0 -> lease = i + 1; calm[i] = quiet };
 #endif
 
 #ifdef NO_ID_FIRST
   /* The position is read before the producer id is obtained, carefully otherwise. */
-  atomic { stable == used -> lastPosition(used) };
+  atomic { position[K] == 0 -> cur = base };
 #endif
 
-/* tenure.takeOver: epoch() sends InitProducerId, which aborts what is open and is told to come again until that is done. One
- * tenure aborts one transaction: what begins meanwhile is another instance's tenure, and is waited for. */
+/* tenure.takeOver: epoch() sends InitProducerId, which aborts what is open and is told to come again until that is done. */
 fence:
   if
-  :: atomic { txn[k] == ONGOING && !aborted -> aborted = true; epoch[k]++; txn[k] = PREPARE_ABORT } -> goto fence
-  :: atomic { txn[k] == EMPTY -> epoch[k]++; mine = epoch[k] }
+  :: atomic { txn[K] == ONGOING -> bump(K, calm[i]) } -> goto fence
+  :: atomic { txn[K] == EMPTY -> bump(K, calm[i]); who[K] = i + 1 }
   CRASH
   fi;
 
 /* tenure.writeMark: begin, the mark's record, commit. */
   if
   FENCED
-  :: atomic { epoch[k] == mine && txn[k] == EMPTY -> txn[k] = ONGOING; mark = used; append(MARK, OPEN) }
+  :: atomic { HOLDS && txn[K] == EMPTY ->
+    txn[K] = ONGOING; mark[K] = i + 1; marked[i] = WRITTEN;
+#ifdef NO_READ_COMMITTED
+    atMark[i] = lastAny
+#else
+    atMark[i] = base
+#endif
+#ifdef NO_FENCE
+    ; waits[i] = (position[1 - i] != 0)
+#endif
+    }
   CRASH
   fi;
   if
   FENCED
-  :: atomic { epoch[k] == mine && txn[k] == ONGOING -> decide(k) }
-  :: atomic { troubles < TROUBLES -> trouble(); late[k] = mine } -> goto ended
+  :: atomic { HOLDS && txn[K] == ONGOING -> decide(K) }
+  :: atomic { !quiet && HOLDS && txn[K] == ONGOING -> late[K] = true } -> goto ended
   CRASH
   fi;
 
@@ -218,69 +234,84 @@ fence:
  * follower that it reads from, learns the high watermark later. */
 #ifndef NO_ID_FIRST
 #ifdef NO_MARK
-  atomic {
-    /* Up to an end that the reader happens to see. */
-    mark = 0;
-    do
-    :: mark < stable -> mark++
-    :: break
-    od;
-    lastPosition(mark)
-  };
+  atomic { cur = base };
+  do
+  :: atomic { cur > 0 && !(been[cur] && cur < base) -> cur-- }  /* up to an end that the reader happens to see */
+  :: atomic { cur > 0 && cur <= base -> cur-- }
+  :: cur == 0 || been[cur] -> break
+  od;
 #else
-#ifdef NO_READ_COMMITTED
-#define READABLE true
-#else
-#define READABLE (stable > mark)
-#endif
   if
-  :: atomic { READABLE -> lastPosition(mark) }
+#ifdef NO_READ_COMMITTED
+  :: atomic { marked[i] != NONE -> cur = atMark[i]; marked[i] = NONE; atMark[i] = 0 }
+#else
+#ifdef NO_FENCE
+  :: atomic { marked[i] == READABLE && !waits[i] -> cur = atMark[i]; marked[i] = NONE; atMark[i] = 0 }
+#else
+  :: atomic { marked[i] == READABLE -> cur = atMark[i]; marked[i] = NONE; atMark[i] = 0 }
+#endif
+#endif
   CRASH
   fi;
 #endif
 #endif
 
-/* pgSource.Run, reading.resume, startReplication: the slot is told from where on. slot.checkPosition: a slot that is
- * ahead of the position would be a gap. */
-  atomic {
-    assert(slot <= HIGH(from) || epoch[k] != mine);
-    cur = from; written = from;
-    assert(I1_CONFIRMED_ONLY_WHEN_DURABLE(HIGH(from)));
-    if :: HIGH(from) > slot -> slot = HIGH(from) :: else fi
-  };
-
-/* committer.run, committer.transaction. */
-transaction:
+/* pgSource.Run, reading.resume: slot.checkPosition, and where the slot is told to go on from (startReplication). */
   if
-  :: written == LAST -> goto idle
+#ifndef NO_GAP_CHECK
+  :: slot > HIGH(cur) -> goto gap
+#endif
+  :: atomic {
+#ifdef NO_GAP_CHECK
+    true ->
+    /* What the slot has given up is not sent. */
+    if :: BELOW(slot) > COVERED(cur) -> cur = (slot == 3 -> 5 : 3) :: else fi;
+#else
+    slot <= HIGH(cur) ->
+#endif
+    assert(!HOLDS || I3_RESUMES_AT_THE_LAST_POSITION(cur));
+    assert(I1_CONFIRMED_ONLY_WHEN_DURABLE(HIGH(cur)));
+    if :: HIGH(cur) > slot -> slot = HIGH(cur) :: else fi;
+#ifdef RESUMED_BY_LSN
+    fresh = true
+#endif
+    }
+  CRASH
+  fi;
+
+/* committer.run, committer.transaction; begin notes the epoch of the transaction. */
+transaction:
+  atomic { renewed = false;
+#ifdef NO_LOOK_ASSUMES_ABORTED
+    written = cur
+#endif
+  }
+  if
+  :: cur == LAST && !some -> goto idle
   :: else
   fi;
-/* committer.begin notes the epoch of the transaction. */
-  atomic { opened = mine };
 
 /* committer.fill: one change after the other, cut anywhere; reading.next passes over what the position covers. */
 fill:
   if
   FENCED
-  :: atomic { epoch[k] == mine && (cur == 0 || cur == 1 || cur == 3) && (txn[k] == EMPTY || txn[k] == ONGOING) ->
-    c = COVERED(cur);
+  :: atomic { HOLDS && (cur == 0 || cur == 1 || cur == 3) && (txn[K] == EMPTY || txn[K] == ONGOING) ->
+    if :: pending[K] == 0 -> first[K] = COVERED(cur) :: else fi;
+#ifdef RESUMED_BY_LSN
+    /* Resumed by the LSN alone: the transaction that the position is in is sent again, or counts as done. */
 #ifdef NO_INDEX
-    /* Resumed by the LSN alone: the transaction that the position is in is sent from its beginning. */
-    if :: cur == 1 && cur == from && written == from -> c = 0; cur = 0; from = 0 :: else fi;
+    if :: cur == 1 && fresh -> first[K] = 0; cur = 0 :: else fi;
+#else
+    if :: cur == 1 && fresh -> first[K] = 2; cur = 3 :: else fi;
 #endif
-#ifdef NO_INDEX_SKIPS
-    /* Resumed by the LSN alone: the transaction that the position is in counts as done. */
-    if :: cur == 1 && cur == from && written == from -> c = 2; cur = 3; from = 0 :: else fi;
+    fresh = false;
 #endif
-    assert(ONE_WRITER(k));
-    if :: pending[k] == 0 -> first[k] = c :: else fi;
-    pending[k]++; txn[k] = ONGOING; cur++; c = 0 }
+    pending[K]++; txn[K] = ONGOING; cur++; some = true }
     goto fill
-  :: atomic { cur == 2 || cur == 4 -> cur++ } -> goto fill     /* reading.advance: the end of an upstream transaction */
-  :: cur != written                                             /* committer.left: it is time to cut */
+  :: atomic { cur == 2 || cur == 4 -> cur++; some = true } -> goto fill   /* reading.advance: an upstream transaction's end */
+  :: some                                                                 /* committer.left: it is time to cut */
   /* The client renews the producer id by itself; the coordinator refuses that to one who was fenced (KIP-360). */
-  :: atomic { troubles < TROUBLES && mine == epoch[k] && txn[k] == ONGOING ->
-    trouble(); epoch[k]++; txn[k] = PREPARE_ABORT } -> goto renew
+  :: atomic { !quiet && HOLDS && txn[K] == ONGOING -> txn[K] = ABORTING } -> goto renew
   CRASH
   fi;
 
@@ -299,7 +330,11 @@ fill:
 /* committer.writePosition, committer.flush. */
   if
   FENCED
-  :: atomic { epoch[k] == mine && (txn[k] == EMPTY || txn[k] == ONGOING) -> txn[k] = ONGOING; append(cur, OPEN) }
+  :: atomic { HOLDS && (txn[K] == EMPTY || txn[K] == ONGOING) -> txn[K] = ONGOING; position[K] = cur;
+#ifdef NO_READ_COMMITTED
+    lastAny = cur
+#endif
+    }
   CRASH
   fi;
 #endif
@@ -307,16 +342,16 @@ fill:
 /* committer.end: the epoch must still be that of begin; then EndTxn. */
 #ifndef NO_EPOCH_CHECK
   if
-  :: mine != opened -> goto ended                              /* errEpochChanged */
+  :: renewed -> goto ended                                     /* errEpochChanged */
   :: else
   fi;
 #endif
   if
   FENCED
-  :: atomic { epoch[k] == mine && txn[k] == ONGOING -> decide(k) }
+  :: atomic { HOLDS && txn[K] == ONGOING -> decide(K) }
   /* The answer is lost: the commit was taken, or is on its way still, or never arrives. */
-  :: atomic { troubles < TROUBLES && epoch[k] == mine && txn[k] == ONGOING -> trouble(); decide(k) } -> goto ambiguous
-  :: atomic { troubles < TROUBLES && epoch[k] == mine && txn[k] == ONGOING -> trouble(); late[k] = mine } -> goto ambiguous
+  :: atomic { !quiet && HOLDS && txn[K] == ONGOING -> decide(K) } -> goto ambiguous
+  :: atomic { !quiet && HOLDS && txn[K] == ONGOING -> late[K] = true } -> goto ambiguous
   CRASH
   fi;
 
@@ -324,7 +359,7 @@ committed:
 #ifdef NO_POSITION_INSIDE
   /* The position is a record of its own, after the transaction. */
   if
-  :: atomic { append(cur, COMMITTED); durablePosition = (cur > durablePosition -> cur : durablePosition) }
+  :: atomic { advance(cur); if :: cur > durablePosition -> durablePosition = cur :: else fi }
   CRASH
   fi;
 #endif
@@ -339,7 +374,7 @@ committed:
   :: !(CONFIRMABLE)
   CRASH
   fi;
-  atomic { written = cur };
+  atomic { some = false };
   goto transaction;
 
 /* An error ends the tenure: the outcome is read from the offsets topic by the next, never assumed. */
@@ -348,10 +383,10 @@ ambiguous:
   /* Begin again with what was to be committed, under a new epoch. */
   if
   FENCED
-  :: atomic { epoch[k] == mine && txn[k] == ONGOING -> epoch[k]++; mine = epoch[k]; txn[k] = PREPARE_ABORT }
-  :: atomic { epoch[k] == mine && txn[k] == EMPTY }
+  :: atomic { HOLDS && txn[K] == ONGOING -> txn[K] = ABORTING; late[K] = false }
+  :: atomic { HOLDS && txn[K] == EMPTY }
   fi;
-  atomic { assert(I8_OUTCOME_LOOKED_FOR(durablePosition < cur)); cur = written };
+  atomic { assert(I8_OUTCOME_LOOKED_FOR(durablePosition < cur)); cur = written; some = false };
   goto transaction;
 #endif
 #ifdef NO_LOOK_ASSUMES_COMMITTED
@@ -363,10 +398,24 @@ ambiguous:
 /* The renewed id is there when the old transaction is through. */
 renew:
   if
-  :: atomic { txn[k] == EMPTY && epoch[k] == mine + 1 -> mine = epoch[k] } -> goto fill
-  :: epoch[k] > mine + 1 -> goto ended
+  FENCED
+  :: atomic { HOLDS && txn[K] == EMPTY -> renewed = true } -> goto fill
   CRASH
   fi;
+
+/* tenure.proveGap: who is fenced has found a successor's work, and goes back to the lease. */
+gap:
+#ifndef NO_GAP_PROOF
+  if
+  FENCED
+  :: HOLDS
+  CRASH
+  fi;
+#endif
+  assert(I4_A_GAP_IS_REAL);
+  atomic { stopped = true; if :: lease == i + 1 -> lease = 0 :: else fi };
+end_stopped:
+  false;
 
 idle:
 end_idle:
@@ -375,8 +424,8 @@ end_idle:
   fi
 }
 
-/* When nothing can happen any more everything is delivered, and the offsets topic hides nothing. */
+/* When nothing can happen any more everything is delivered. */
 init {
   atomic { run Instance(0); run Instance(1) };
-  timeout -> assert(DELIVERED)
+  timeout -> assert(I4_DELIVERED)
 }
