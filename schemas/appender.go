@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"crypto/md5"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -20,50 +21,6 @@ const (
 // appender appends the Avro form of a value that is neither null, unchanged nor unrepresentable. When the value does
 // not fit, dst comes back as it was.
 type appender func(dst []byte, v Value) ([]byte, fit)
-
-// fieldAppender compiles the appender of a type.
-func fieldAppender(t *Type) appender {
-	switch t.Kind {
-	case Bool:
-		return appendBool
-	case Int16:
-		return appendInt16
-	case Int32:
-		return appendInt32
-	case Int64:
-		return appendInt64
-	case Float32:
-		return appendFloat32
-	case Float64:
-		return appendFloat64
-	case Decimal:
-		if t.Precision == 0 {
-			return appendVariableDecimal
-		}
-		scale := fieldScale(t)
-		return func(dst []byte, v Value) ([]byte, fit) { return appendScaledDecimal(dst, v, scale) }
-	case Date:
-		return appendDateField
-	case Time:
-		if t.Precision <= 3 {
-			return appendMilliTime
-		}
-		return appendInt64
-	case Timestamp:
-		if t.Precision <= 3 {
-			return appendMilliTimestamp
-		}
-		return appendInt64
-	case TimestampTZ:
-		return newZoned(t.Precision).append
-	case Interval:
-		return appendDuration
-	case Array:
-		elem := innermost(t.Elem)
-		return arrayAppender(fieldAppender(elem), elem.Kind == Enum)
-	}
-	return appendText
-}
 
 func appendBool(dst []byte, v Value) ([]byte, fit) {
 	if v.kind != KindBool {
@@ -284,9 +241,15 @@ type zoned struct {
 	date   []byte
 }
 
-// newZoned takes how many digits of the fraction the column has, 0 to 6.
+// anyDigits is for a fraction that is as long as it must be.
+const anyDigits = -1
+
+// newZoned takes how many digits of the fraction the column has, 0 to 6, or anyDigits.
 func newZoned(digits int) *zoned {
 	z := &zoned{digits: digits, unit: microsPerSecond}
+	if digits == anyDigits {
+		z.unit = 1
+	}
 	for range digits {
 		z.unit /= 10
 	}
@@ -326,12 +289,23 @@ func (z *zoned) append(dst []byte, v Value) ([]byte, fit) {
 	dst = append(append(dst, 0), z.date...)
 	dst = appendClock(dst, rest)
 	fraction := rest % microsPerSecond
-	if z.digits > 0 {
+	switch {
+	case z.digits > 0:
 		dst = appendPadded(append(dst, '.'), uint64(fraction/z.unit), z.digits)
+	case z.digits == anyDigits:
+		dst = appendFraction(dst, fraction)
 	}
 	dst = append(dst, 'Z')
 	dst[start] = byte(len(dst)-start-1) << 1
 	return dst, roughlyIf(fraction%z.unit != 0)
+}
+
+// appendFinite is append for a type without infinities.
+func (z *zoned) appendFinite(dst []byte, v Value) ([]byte, fit) {
+	if v.kind == KindInt && isInfinite(v.Int()) {
+		return dst, fitsNot
+	}
+	return z.append(dst, v)
 }
 
 // microsPerMonth is a twelfth of 365.25 days: Debezium's month.
@@ -396,19 +370,26 @@ func arrayAppender(one appender, required bool) appender {
 	}
 }
 
-// placeholderOf is what Debezium writes for a value that was not sent; null where it has no way to say so.
-func placeholderOf(t *Type) Value {
+// placeholderOf is what Debezium writes for a value that was not sent, made of its word for that; null where it has no way
+// to say so.
+func placeholderOf(t *Type, word string) Value {
 	switch t.Kind {
-	case String, JSON, Bytes, Enum:
-		return StringValue(Placeholder)
+	case JSON, Bytes, Enum:
+		return StringValue(word)
+	case String:
+		return textPlaceholder(t.Form, word)
 	case Array:
-		switch t.Elem.Kind {
+		switch elem := innermost(t.Elem); elem.Kind {
 		case String, JSON, Bytes, Enum:
-			return ArrayValue([]Value{StringValue(Placeholder)})
+			if v := textPlaceholder(elem.Form, word); !v.IsNull() {
+				return ArrayValue([]Value{v})
+			}
+		case UUID:
+			return ArrayValue([]Value{StringValue(javaNameUUID(word))})
 		case Int32, Int64, Date:
-			elems := make([]Value, len(Placeholder))
+			elems := make([]Value, len(word))
 			for i := range elems {
-				elems[i] = IntValue(int64(Placeholder[i]))
+				elems[i] = IntValue(int64(word[i]))
 			}
 			return ArrayValue(elems)
 		}
@@ -416,31 +397,58 @@ func placeholderOf(t *Type) Value {
 	return Null()
 }
 
-// appendJSON appends v as plain JSON, as Debezium writes a key into a header. Bytes and decimals are in base 64.
-func appendJSON(dst []byte, t *Type, v Value, body []byte) []byte {
-	switch v.kind {
-	case KindBool:
-		return strconv.AppendBool(dst, v.Bool())
-	case KindFloat:
-		if f := javaFloat(v.Float(), t.Kind == Float32); f != "" {
-			return append(dst, f...)
-		}
-		return append(AppendFloat(append(dst, '"'), v.Float(), false), '"')
+func textPlaceholder(form Form, word string) Value {
+	if form == FormHstore {
+		quoted := appendHstoreQuoted(nil, word)
+		return StringValue(string(quoted) + "=>" + string(quoted))
 	}
+	out := stringOutput(&Type{Kind: String, Form: form})
+	if _, fits := out.append(nil, StringValue(word)); fits != fitsExactly || out.reads != readsText {
+		return Null()
+	}
+	return StringValue(word)
+}
+
+// javaNameUUID is the UUID that Java makes of a name: its MD5, marked as version 3.
+func javaNameUUID(name string) string {
+	sum := md5.Sum([]byte(name))
+	sum[6] = sum[6]&0x0f | 0x30
+	sum[8] = sum[8]&0x3f | 0x80
+	return string(AppendUUID(nil, sum))
+}
+
+// appendJSON appends a value as plain JSON, as Debezium writes a key into a header: body is its Avro form. Bytes and
+// decimals are in base 64.
+func appendJSON(dst []byte, reads bodyKind, body []byte) []byte {
 	r := reader{buf: body}
-	switch t.Kind {
-	case Decimal:
-		if t.Precision > 0 {
-			return appendBase64(dst, r.bytes())
+	switch reads {
+	case readsNumber:
+		return strconv.AppendInt(dst, r.long(), 10)
+	case readsBytes:
+		return appendBase64(dst, r.bytes())
+	case readsBool:
+		return strconv.AppendBool(dst, r.boolean())
+	case readsFloat:
+		if b := r.take(4); len(b) == 4 {
+			return appendJSONFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), true)
 		}
+	case readsDouble:
+		return appendJSONFloat(dst, r.double(), false)
+	case readsVariable:
 		dst = append(dst, `{"scale":`...)
 		dst = strconv.AppendInt(dst, r.long(), 10)
 		dst = append(dst, `,"value":`...)
 		return append(appendBase64(dst, r.bytes()), '}')
-	case Bytes:
-		return appendBase64(dst, r.bytes())
-	case Int16, Int32, Int64, Date, Time, Timestamp, Interval:
-		return strconv.AppendInt(dst, r.long(), 10)
+	case readsText:
+		return appendJSONString(dst, r.bytes())
 	}
-	return appendJSONString(dst, r.bytes())
+	return append(dst, "null"...)
+}
+
+// appendJSONFloat prints a number as Java does, and in quotes one that JSON does not have.
+func appendJSONFloat(dst []byte, f float64, single bool) []byte {
+	if text := javaFloat(f, single); text != "" {
+		return append(dst, text...)
+	}
+	return append(AppendFloat(append(dst, '"'), f, false), '"')
 }

@@ -24,7 +24,7 @@ type layout struct {
 type field struct {
 	name     string
 	typ      *Type
-	semantic string // Debezium's name for a String that is more than text, such as Xml; "" otherwise
+	out      output
 	nullable bool
 	fallback Value  // the schema's default where there is one, else the type's zero
 	literal  string // the schema's default as JSON, "" for none
@@ -44,13 +44,16 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 	l.fields = make([]field, len(t.Columns))
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		f := field{name: names[i], typ: &c.Type, semantic: semanticOf(c), nullable: c.Nullable}
-		if c.Key == 0 && m.Types != TypesAvro && !debeziumMaps(c) {
-			f.nullable = true
-		}
-		f.fallback, f.literal = defaultOf(c)
+		f := field{name: names[i], typ: &c.Type, nullable: c.Nullable}
 		if m.Types == TypesAvro {
-			f.standardize()
+			f.out, f.standard = standardOutput(&c.Type), true
+		} else {
+			f.out = debeziumOutput(&c.Type)
+			f.nullable = f.nullable || f.out.omitted && c.Key == 0
+		}
+		f.fallback, f.literal = defaultOf(c, &f.out)
+		if f.standard && f.nullable {
+			f.literal = ""
 		}
 		l.fields[i] = f
 	}
@@ -151,7 +154,8 @@ const transactionField = `{"name":"transaction","type":["null",{"type":"record",
 // schemaWriter prints Avro schemas as Confluent's converter does, byte for byte.
 type schemaWriter struct {
 	strings.Builder
-	variable bool // VariableScaleDecimal was defined already: from now on its name stands for it
+	defined map[string]bool // records of Debezium's that were defined already: from now on their names stand for them
+	space   string          // the namespace around, inside of such a record
 }
 
 func (w *schemaWriter) field(f *field) {
@@ -162,88 +166,47 @@ func (w *schemaWriter) field(f *field) {
 	w.WriteString(`{"name":"` + f.name + `","type":`)
 	switch {
 	case !f.nullable && f.literal == "":
-		w.typ(f.typ, f.semantic, "")
+		f.out.print(w, "")
 	case !f.nullable:
-		w.typ(f.typ, f.semantic, f.literal)
+		f.out.print(w, f.literal)
 		w.WriteString(`,"default":` + f.literal)
 	case f.literal == "":
 		w.WriteString(`["null",`)
-		w.typ(f.typ, f.semantic, "")
+		f.out.print(w, "")
 		w.WriteString(`],"default":null`)
 	default: // Avro wants the default's branch first
 		w.WriteByte('[')
-		w.typ(f.typ, f.semantic, f.literal)
+		f.out.print(w, f.literal)
 		w.WriteString(`,"null"],"default":` + f.literal)
 	}
 	w.WriteByte('}')
 }
 
-const variableScaleDecimal = `{"type":"record","name":"VariableScaleDecimal","namespace":"io.debezium.data","fields":[{"name":"scale","type":"int"},` +
-	`{"name":"value","type":"bytes"}],"connect.doc":"Variable scaled decimal","connect.version":1,"connect.name":"io.debezium.data.VariableScaleDecimal"}`
-
-// typ prints a type; literal is its connect.default, "" for none.
-func (w *schemaWriter) typ(t *Type, semantic, literal string) {
-	if semantic != "" {
-		w.named("string", "", semantic, literal)
+// common prints a record that Debezium defines, or its name where the schema has it already. body are its fields and what
+// Connect says of it.
+func (w *schemaWriter) common(space, name, body string) {
+	if w.used(space + "." + name) {
 		return
 	}
-	switch t.Kind {
-	case Bool:
-		w.plain("boolean", literal)
-	case Int16:
-		w.WriteString(`{"type":"int",`)
-		w.defaultProp(literal)
-		w.WriteString(`"connect.type":"int16"}`)
-	case Int32:
-		w.plain("int", literal)
-	case Int64:
-		w.plain("long", literal)
-	case Float32:
-		w.plain("float", literal)
-	case Float64:
-		w.plain("double", literal)
-	case Decimal:
-		w.decimal(t, literal)
-	case String:
-		w.plain("string", literal)
-	case Bytes:
-		w.plain("bytes", literal)
-	case Date:
-		w.named("int", "", "io.debezium.time.Date", literal)
-	case Time:
-		if t.Precision <= 3 {
-			w.named("int", "", "io.debezium.time.Time", literal)
-		} else {
-			w.named("long", "", "io.debezium.time.MicroTime", literal)
-		}
-	case Timestamp:
-		if t.Precision <= 3 {
-			w.named("long", "", "io.debezium.time.Timestamp", literal)
-		} else {
-			w.named("long", "", "io.debezium.time.MicroTimestamp", literal)
-		}
-	case TimestampTZ:
-		w.named("string", "", "io.debezium.time.ZonedTimestamp", literal)
-	case Interval:
-		w.named("long", "", "io.debezium.time.MicroDuration", literal)
-	case UUID:
-		w.named("string", "", "io.debezium.data.Uuid", literal)
-	case JSON:
-		w.named("string", "", "io.debezium.data.Json", literal)
-	case Enum:
-		w.named("string", `{"allowed":`+quoteJSON(strings.Join(t.Labels, ","))+`}`, "io.debezium.data.Enum", literal)
-	case Array:
-		elem := innermost(t.Elem)
-		w.WriteString(`{"type":"array","items":`)
-		if elem.Kind == Enum { // as Debezium has it: a label is never optional
-			w.typ(elem, "", "")
-		} else {
-			w.WriteString(`["null",`)
-			w.typ(elem, "", "")
-			w.WriteByte(']')
-		}
-		w.WriteByte('}')
+	w.WriteString(`{"type":"record","name":"` + name + `",`)
+	if w.space != space {
+		w.WriteString(`"namespace":"` + space + `",`)
 	}
+	w.WriteString(body + `,"connect.name":"` + space + `.` + name + `"}`)
+}
+
+// used prints the name of a record that was defined already, and reports whether it was. Inside of its own namespace the
+// last part of the name is enough.
+func (w *schemaWriter) used(full string) bool {
+	if !w.defined[full] {
+		if w.defined == nil {
+			w.defined = map[string]bool{}
+		}
+		w.defined[full] = true
+		return false
+	}
+	w.WriteString(`"` + strings.TrimPrefix(full, w.space+".") + `"`)
+	return true
 }
 
 func (w *schemaWriter) plain(avro, literal string) {
@@ -270,15 +233,6 @@ func (w *schemaWriter) defaultProp(literal string) {
 }
 
 func (w *schemaWriter) decimal(t *Type, literal string) {
-	if t.Precision == 0 {
-		if w.variable {
-			w.WriteString(`"io.debezium.data.VariableScaleDecimal"`)
-		} else {
-			w.WriteString(variableScaleDecimal)
-		}
-		w.variable = true
-		return
-	}
 	scale := fieldScale(t)
 	precision := strconv.Itoa(t.Precision + int(scale) - t.Scale)
 	digits := strconv.Itoa(int(scale))
@@ -291,40 +245,6 @@ func (w *schemaWriter) decimal(t *Type, literal string) {
 // fieldScale is the scale of a decimal's field. Avro knows no negative one: numeric(3,-3) is written as decimal(6,0),
 // where Debezium writes a scale of 2045.
 func fieldScale(t *Type) int32 { return int32(max(t.Scale, 0)) }
-
-// textTypes are the types of PostgreSQL that Debezium writes as a plain string with the text that the server gives;
-// the value is Debezium's name for what the text means. Types that are not here are left out by Debezium, or written
-// otherwise: as a column of ours they are nullable strings.
-var textTypes = map[string]string{
-	"": "", "text": "", "varchar": "", "character varying": "", "char": "", "character": "", "bpchar": "", "citext": "", `"char"`: "", "name": "",
-	"inet": "", "cidr": "", "macaddr": "", "macaddr8": "", "isbn": "",
-	"int4range": "", "int8range": "", "numrange": "", "tsrange": "", "tstzrange": "", "daterange": "",
-	"xml": "io.debezium.data.Xml", "ltree": "io.debezium.data.Ltree", "tsvector": "io.debezium.data.Tsvector",
-}
-
-// debeziumMaps reports whether the column is one that Debezium's topic has too.
-func debeziumMaps(c *Column) bool {
-	if c.Type.Kind != String {
-		return true
-	}
-	_, ok := textTypes[baseName(c.SourceType)]
-	return ok
-}
-
-func semanticOf(c *Column) string {
-	if c.Type.Kind != String {
-		return ""
-	}
-	return textTypes[baseName(c.SourceType)]
-}
-
-// baseName is a source type without its modifiers: "varchar" of "varchar(10)".
-func baseName(sourceType string) string {
-	if i := strings.IndexByte(sourceType, '('); i >= 0 {
-		return strings.TrimSpace(sourceType[:i])
-	}
-	return sourceType
-}
 
 // fieldNames returns the Avro names of a table's columns. A name that Avro allows stays. In others every character that
 // it does not allow becomes "_", as Debezium does it; where two columns would meet, those characters become "_xHEX_"

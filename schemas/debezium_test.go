@@ -40,7 +40,12 @@ func col(name string, t Type) Column {
 var sourceTypes = map[Kind]string{String: "text", JSON: "jsonb", Int32: "integer"}
 
 func other(name, sourceType string) Column {
-	return Column{Name: name, Type: kind(String), Nullable: true, SourceType: sourceType}
+	form := Form(strings.Trim(sourceType, `"`))
+	switch form, _, _ := strings.Cut(sourceType, "("); form {
+	case "character", "character varying", "bpchar":
+		return Column{Name: name, Type: kind(String), Nullable: true, SourceType: sourceType}
+	}
+	return Column{Name: name, Type: Type{Kind: String, Form: form}, Nullable: true, SourceType: sourceType}
 }
 
 func table(schema, name string, columns ...Column) *Table {

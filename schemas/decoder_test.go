@@ -299,6 +299,9 @@ func TestHostileLengthsTakeNoMemory(t *testing.T) {
 	}
 }
 
+const variableScaleDecimal = `{"type":"record","name":"VariableScaleDecimal","namespace":"io.debezium.data","fields":[{"name":"scale","type":"int"},` +
+	`{"name":"value","type":"bytes"}],"connect.doc":"Variable scaled decimal","connect.version":1,"connect.name":"io.debezium.data.VariableScaleDecimal"}`
+
 const goldenVariable = variableScaleDecimal
 
 func TestSchemasThatAreNoEventsAreRefused(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // declares as JSON ("" for none). As in Debezium, a literal default is declared as it is and the result of a function
 // as the type's zero; bytes, arrays and unconstrained decimals declare none. A default that cannot be read here is not
 // declared: it stays in [Column.Default].
-func defaultOf(c *Column) (fallback Value, literal string) {
+func defaultOf(c *Column, out *output) (fallback Value, literal string) {
 	zero := zeroOf(&c.Type)
 	if c.Default == "" || !declaresDefault(c) {
 		return zero, ""
@@ -31,7 +31,7 @@ func defaultOf(c *Column) (fallback Value, literal string) {
 			return zero, ""
 		}
 	}
-	if literal = literalJSON(&c.Type, v); literal == "" {
+	if literal = literalJSON(&c.Type, out, v); literal == "" {
 		return zero, ""
 	}
 	return v, literal
@@ -42,37 +42,35 @@ func declaresDefault(c *Column) bool {
 	case Bytes, Array:
 		return false
 	case Decimal:
-		return c.Type.Precision > 0
+		return c.Type.Precision > 0 && c.Type.Form == ""
 	case String:
-		switch baseName(c.SourceType) {
-		case "text", "varchar", "character varying", "bpchar", "char", "character", "xml":
-			return true
-		}
-		return false
+		return c.Type.Form == "" || c.Type.Form == FormXML
 	}
 	return true
 }
 
 // literalJSON is v as the default of its field, "" when the field cannot hold it.
-func literalJSON(t *Type, v Value) string {
-	switch t.Kind {
-	case Bool:
-		return strconv.FormatBool(v.Bool())
-	case Float32, Float64:
-		return javaFloat(v.Float(), t.Kind == Float32)
-	}
-	body, fits := fieldAppender(t)(nil, v)
-	if fits != fitsExactly && (fits != fitsRoughly || t.Kind != Interval) {
+func literalJSON(t *Type, out *output, v Value) string {
+	body, fits := out.append(nil, v)
+	if fits != fitsExactly && (fits != fitsRoughly || t.Kind != Interval && t.Kind != Decimal) {
 		return ""
 	}
 	r := reader{buf: body}
-	switch t.Kind {
-	case Decimal:
+	switch out.reads {
+	case readsBool:
+		return strconv.FormatBool(r.boolean())
+	case readsFloat:
+		return javaFloat(v.Float(), true)
+	case readsDouble:
+		return javaFloat(r.double(), false)
+	case readsBytes:
 		return latin1JSON(r.bytes())
-	case Int16, Int32, Int64, Date, Time, Timestamp, Interval:
+	case readsNumber:
 		return strconv.FormatInt(r.long(), 10)
+	case readsText:
+		return quoteJSON(string(r.bytes()))
 	}
-	return quoteJSON(string(r.bytes()))
+	return ""
 }
 
 // javaFloat prints a number as Java does, which is what the converter puts into the schema.
@@ -108,7 +106,9 @@ func zeroOf(t *Type) Value {
 		return FloatValue(0)
 	case Decimal:
 		return DecimalValue([]byte{0}, fieldScale(t))
-	case String, Bytes, Enum:
+	case String:
+		return StringValue(zeroTexts[t.Form])
+	case Bytes, Enum:
 		return StringValue("")
 	case UUID:
 		return StringValue("00000000-0000-0000-0000-000000000000")

@@ -49,7 +49,8 @@ func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 	} {
 		c := tc.column
 		c.Default = tc.expr
-		if _, got := defaultOf(&c); got != tc.want {
+		out := debeziumOutput(&c.Type)
+		if _, got := defaultOf(&c, &out); got != tc.want {
 			t.Errorf("%v default %s: %s, want %s", c.Type, tc.expr, got, tc.want)
 		}
 	}

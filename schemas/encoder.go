@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -36,7 +37,7 @@ type Encoder struct {
 type columnEncoder struct {
 	column      int
 	typ         *Type
-	json        *Type // as whose value what append has written reads; see appendJSON
+	reads       bodyKind
 	append      appender
 	union       bool
 	valueBranch byte // the encoded branch of a union's value, and of its null
@@ -68,15 +69,12 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 	e := &Encoder{layout: l, key: l.keySchema(), value: l.valueSchema()}
 	e.columns = make([]columnEncoder, len(l.fields))
 	for i := range l.fields {
-		e.columns[i] = compileColumn(i, &l.fields[i])
+		e.columns[i] = compileColumn(i, &l.fields[i], m.placeholder())
 	}
 	for _, k := range l.key {
 		c := e.columns[k]
-		if c.typ.Kind == Decimal && c.typ.Precision == 0 {
-			c.append = appendVariableKey
-			if l.fields[k].standard {
-				c.append = appendDecimalTextKey
-			}
+		if key := keyAppender(c.typ, l.fields[k].standard); key != nil {
+			c.append = key
 		}
 		e.keyFields = append(e.keyFields, c)
 	}
@@ -86,11 +84,25 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 	return e, nil
 }
 
-func compileColumn(i int, f *field) columnEncoder {
-	c := columnEncoder{column: i, typ: f.typ, json: f.typ, append: fieldAppender(f.typ), union: f.nullable}
-	if f.standard {
-		c.json, c.append = standardJSON(f.typ), standardAppender(f.typ)
+// keyAppender returns how a type is appended in a key, nil where that is no other way: equal numbers need equal bytes.
+func keyAppender(t *Type, standard bool) appender {
+	switch {
+	case t.Kind != Decimal || t.Form == FormMoney:
+		return nil
+	case !standard && t.Mode == ModeDouble:
+		return appendDecimalDouble(&Type{Kind: Decimal, Precision: 1}) // zeros at the end are none
+	case t.Precision > 0:
+		return nil
+	case standard:
+		return appendDecimalTextKey
+	case t.Mode == ModeString:
+		return appendDecimalStringKey
 	}
+	return appendVariableKey
+}
+
+func compileColumn(i int, f *field, placeholder string) columnEncoder {
+	c := columnEncoder{column: i, typ: f.typ, reads: f.out.reads, append: f.out.append, union: f.nullable}
 	if f.literal != "" {
 		c.nullBranch = 2
 	} else {
@@ -102,12 +114,14 @@ func compileColumn(i int, f *field) columnEncoder {
 		c.fallback, _ = c.append(nil, f.fallback)
 	}
 	c.placeholder = c.fallback
-	if v := placeholderOf(f.typ); !v.IsNull() {
+	if v := placeholderOf(f.typ, placeholder); !v.IsNull() {
 		var lead []byte
 		if f.nullable {
 			lead = []byte{c.valueBranch}
 		}
-		c.placeholder, _ = c.append(lead, v)
+		if b, fits := c.append(lead, v); fits <= fitsRoughly {
+			c.placeholder = b
+		}
 	}
 	return c
 }
@@ -285,7 +299,7 @@ func (e *Encoder) appendField(dst []byte, c *columnEncoder, v Value, raw *[]RawV
 		return append(dst, c.placeholder...), nil
 	case KindUnrepresentable:
 		e.keepText(raw, c, v)
-		return append(dst, c.fallback...), nil
+		return c.appendUnrepresentable(dst, v.Bytes()), nil
 	}
 	start := len(dst)
 	if c.union {
@@ -303,6 +317,24 @@ func (e *Encoder) appendField(dst []byte, c *columnEncoder, v Value, raw *[]RawV
 		return append(dst[:start], c.fallback...), nil
 	}
 	return dst, errWrongKind
+}
+
+// appendUnrepresentable appends what the field can say of a value whose text goes beside it: the elements of an array with
+// bounds of its own, else nothing.
+func (c *columnEncoder) appendUnrepresentable(dst, text []byte) []byte {
+	start := len(dst)
+	if at := bytes.IndexByte(text, '='); c.typ.Kind == Array && len(text) > 0 && text[0] == '[' && at > 0 {
+		if v, err := ParseText(text[at+1:], c.typ, new(Arena)); err == nil {
+			if c.union {
+				dst = append(dst, c.valueBranch)
+			}
+			var f fit
+			if dst, f = c.append(dst, v); f <= fitsRoughly {
+				return dst
+			}
+		}
+	}
+	return append(dst[:start], c.fallback...)
 }
 
 func (e *Encoder) keepText(raw *[]RawValue, c *columnEncoder, v Value) {
@@ -392,7 +424,7 @@ func (e *Encoder) AppendKeyJSON(dst []byte, row []Value) []byte {
 			dst = append(dst, "null"...)
 			continue
 		}
-		dst = appendJSON(dst, c.json, v, e.scratch)
+		dst = appendJSON(dst, c.reads, e.scratch)
 	}
 	return append(dst, '}')
 }

@@ -100,6 +100,12 @@ func longForm(w *avroType) form {
 
 func stringForm(w *avroType) form {
 	switch w.connect {
+	case "io.debezium.time.IsoDate":
+		return form{Type{Kind: Date}, extractISODate}
+	case "io.debezium.time.IsoTime":
+		return form{Type{Kind: Time, Precision: 6}, extractISOTime}
+	case "io.debezium.time.IsoTimestamp":
+		return form{Type{Kind: Timestamp, Precision: 6}, extractZoned}
 	case "io.debezium.time.ZonedTimestamp":
 		return form{Type{Kind: TimestampTZ, Precision: 6}, extractZoned}
 	case "io.debezium.time.Interval":
@@ -196,6 +202,9 @@ func arrayForm(w *avroType) (form, error) {
 // extractAs compiles how a writer's type, null aside, becomes a value of type t. Where the canonical type of what was
 // written is another one than t, the value goes through its text.
 func extractAs(w *avroType, t *Type) (extractor, error) {
+	if x := extractForm(w, t); x != nil {
+		return x, nil
+	}
 	if w.kind == avroArray && t.Kind == Array && w.items.kind != avroArray {
 		elem := innermost(t.Elem)
 		one, err := fieldExtractor(w.items, elem)
@@ -504,7 +513,66 @@ func extractMillis(r *reader, _ *Arena, out *Value) {
 }
 
 func extractNanos(r *reader, _ *Arena, out *Value) {
-	micros, _ := floorDiv(r.long(), 1000)
+	nanos := r.long()
+	if isInfinite(nanos) {
+		*out = IntValue(nanos)
+		return
+	}
+	micros, _ := floorDiv(nanos, 1000)
+	*out = IntValue(micros)
+}
+
+func extractISODate(r *reader, _ *Arena, out *Value) {
+	b := r.bytes()
+	if r.err != nil {
+		return
+	}
+	if n := len(b); n > 0 && b[n-1] == 'Z' {
+		b = b[:n-1]
+	}
+	days, err := parseISODate(b)
+	if err != nil {
+		r.fail(errText)
+	}
+	*out = IntValue(days)
+}
+
+// parseISODate reads a date whose year may have a sign: before the year 1 there is a year 0.
+func parseISODate(b []byte) (int64, error) {
+	s := scanner{rest: b}
+	negative := s.take('-')
+	if !negative {
+		s.take('+')
+	}
+	y := s.number(4, 9)
+	s.expect('-')
+	m := s.number(2, 2)
+	s.expect('-')
+	d := s.number(2, 2)
+	if negative {
+		y = -y
+	}
+	if s.bad == nil && (m < 1 || m > 12 || d < 1 || int(d) > daysIn(y, int(m))) {
+		s.bad = errNoDateTime
+	}
+	if err := s.finish("date", b); err != nil {
+		return 0, err
+	}
+	return daysOf(y, int(m), int(d)), nil
+}
+
+func extractISOTime(r *reader, _ *Arena, out *Value) {
+	b := r.bytes()
+	if n := len(b); n > 0 && b[n-1] == 'Z' {
+		b = b[:n-1]
+	}
+	if r.err != nil {
+		return
+	}
+	micros, err := ParseTime(b)
+	if err != nil {
+		r.fail(errText)
+	}
 	*out = IntValue(micros)
 }
 

@@ -10,6 +10,15 @@ type Mapping struct {
 	Types Types
 	// Shape says what the value of a record is.
 	Shape Shape
+	// Placeholder is written for a value that the source did not send; "" is [Placeholder].
+	Placeholder string
+}
+
+func (m Mapping) placeholder() string {
+	if m.Placeholder == "" {
+		return Placeholder
+	}
+	return m.Placeholder
 }
 
 // Types is a set of Avro types for columns.

@@ -72,44 +72,32 @@ func (w *schemaWriter) standardField(f *field) {
 	w.WriteByte('}')
 }
 
-// standardize makes a field of the second mapping out of one of the first. Only a NOT NULL column declares its default:
-// then a reader of the new schema reads rows from before the column, and a registry takes it.
-func (f *field) standardize() {
-	f.standard, f.semantic = true, ""
-	if f.nullable || f.literal == "" {
-		f.literal = ""
-		return
-	}
-	if f.literal = standardLiteral(f.typ, f.fallback); f.literal == "" {
-		f.fallback = zeroOf(f.typ)
-	}
-}
-
-// standardLiteral is v as the default of its field, "" when the field cannot hold it.
-func standardLiteral(t *Type, v Value) string {
-	switch t.Kind {
-	case Bool, Float32, Float64, Decimal:
-		return literalJSON(t, v) // where both mappings agree; of a numeric without precision neither declares one
-	}
-	body, fits := standardAppender(t)(nil, v)
-	if fits != fitsExactly {
-		return ""
-	}
-	r := reader{buf: body}
-	switch standardJSON(t).Kind {
-	case Int64:
-		return strconv.FormatInt(r.long(), 10)
-	}
-	return quoteJSON(string(r.bytes()))
+// standardOutput is the output of [TypesAvro]. Handling modes are Debezium's and have no meaning here.
+func standardOutput(t *Type) output {
+	return output{print: func(w *schemaWriter, _ string) { w.standard(t) }, append: standardAppender(t), reads: standardReads(t)}
 }
 
 // standardAppender compiles the appender of a type.
 func standardAppender(t *Type) appender {
 	switch t.Kind {
+	case Bool:
+		return appendBool
+	case Int16:
+		return appendInt16
+	case Int32:
+		return appendInt32
+	case Int64:
+		return appendInt64
+	case Float32:
+		return appendFloat32
+	case Float64:
+		return appendFloat64
 	case Decimal:
 		if t.Precision == 0 {
 			return appendDecimalText
 		}
+		scale := fieldScale(t)
+		return func(dst []byte, v Value) ([]byte, fit) { return appendScaledDecimal(dst, v, scale) }
 	case Date:
 		return appendDays
 	case Time:
@@ -121,22 +109,29 @@ func standardAppender(t *Type) appender {
 	case Array:
 		return arrayAppender(standardAppender(innermost(t.Elem)), false)
 	}
-	return fieldAppender(t)
+	return appendText
 }
 
-// standardJSON is the type of the first mapping whose Avro form a value of t has in the second.
-func standardJSON(t *Type) *Type {
+func standardReads(t *Type) bodyKind {
 	switch t.Kind {
+	case Bool:
+		return readsBool
 	case Int16, Int32, Int64, Date, Time, Timestamp, TimestampTZ:
-		return &Type{Kind: Int64}
-	case Interval:
-		return &Type{Kind: String}
+		return readsNumber
+	case Float32:
+		return readsFloat
+	case Float64:
+		return readsDouble
+	case Bytes:
+		return readsBytes
 	case Decimal:
-		if t.Precision == 0 {
-			return &Type{Kind: String}
+		if t.Precision > 0 {
+			return readsBytes
 		}
+	case Array:
+		return readsNothing
 	}
-	return t
+	return readsText
 }
 
 func appendDays(dst []byte, v Value) ([]byte, fit) {
@@ -213,6 +208,14 @@ func withoutZeros(number []byte) []byte {
 		n--
 	}
 	return number[:n]
+}
+
+// appendDecimalStringKey is appendDecimalString for keys.
+func appendDecimalStringKey(dst []byte, v Value) ([]byte, fit) {
+	if _, _, form := v.Decimal(); v.kind == KindDecimal && form != Finite {
+		return appendDecimalString(dst, v)
+	}
+	return appendDecimalTextKey(dst, v)
 }
 
 func appendIntervalText(dst []byte, v Value) ([]byte, fit) {

@@ -77,11 +77,68 @@ type Type struct {
 	Labels []string `json:"labels,omitempty"`
 	// Elem is the element type of an Array.
 	Elem *Type `json:"elem,omitempty"`
+	// Form says what a String or Decimal is more than text or a number, by PostgreSQL's name of the type: see the constants.
+	// The value of a String is then PostgreSQL's own text.
+	Form Form `json:"form,omitempty"`
+	// Mode is the handling mode in which [TypesDebezium] writes the type, "" for Debezium's default. It stands here so that
+	// whoever reads a topic knows it: no schema of Debezium's says of a string that it is base 64.
+	Mode Mode `json:"mode,omitempty"`
 }
+
+// Form is what a String or Decimal is more than text or a number. Those that are not named here are text to everybody but
+// a target of the same system.
+type Form string
+
+// The forms that are written otherwise than as their text, or that Debezium has a name for.
+const (
+	FormMoney     Form = "money"  // of a Decimal
+	FormBit       Form = "bit"    // 0 and 1, exactly Length of them
+	FormVarbit    Form = "varbit" // 0 and 1, at most Length of them; 0: any number
+	FormTimeTZ    Form = "timetz"
+	FormHstore    Form = "hstore"
+	FormXML       Form = "xml"
+	FormLtree     Form = "ltree"
+	FormTSVector  Form = "tsvector"
+	FormPoint     Form = "point"
+	FormLine      Form = "line"
+	FormLseg      Form = "lseg"
+	FormBox       Form = "box"
+	FormPath      Form = "path"
+	FormPolygon   Form = "polygon"
+	FormCircle    Form = "circle"
+	FormGeometry  Form = "geometry"  // of PostGIS
+	FormGeography Form = "geography" // of PostGIS
+	FormVector    Form = "vector"    // of pgvector
+	FormHalfVec   Form = "halfvec"   // of pgvector
+	// FormUnknown is a type that nobody but the source knows: composite types, arrays of domains.
+	FormUnknown Form = "unknown"
+)
+
+// Mode is one of Debezium's handling modes, under its own name.
+type Mode string
+
+// The modes that are no default.
+const (
+	ModeDouble       Mode = "double"  // of a Decimal
+	ModeString       Mode = "string"  // of a Decimal or an Interval
+	ModeConnect      Mode = "connect" // of Date, Time, Timestamp
+	ModeISOString    Mode = "isostring"
+	ModeMicroseconds Mode = "microseconds"
+	ModeNanoseconds  Mode = "nanoseconds"
+	ModeBase64       Mode = "base64" // of Bytes
+	ModeBase64URL    Mode = "base64-url-safe"
+	ModeHex          Mode = "hex"
+	ModeMap          Mode = "map" // of a String with FormHstore
+)
+
+// Omitted reports whether Debezium leaves columns of the type out, because it has no form for it. [TypesDebezium] writes
+// them as PostgreSQL's text, and always nullable.
+func (t *Type) Omitted() bool { return debeziumOutput(t).omitted }
 
 // Equal reports whether the two types are the same, parameters included.
 func (t Type) Equal(u Type) bool {
-	if t.Kind != u.Kind || t.Precision != u.Precision || t.Scale != u.Scale || t.Length != u.Length || len(t.Labels) != len(u.Labels) {
+	if t.Kind != u.Kind || t.Precision != u.Precision || t.Scale != u.Scale || t.Length != u.Length ||
+		t.Form != u.Form || t.Mode != u.Mode || len(t.Labels) != len(u.Labels) {
 		return false
 	}
 	for i := range t.Labels {
@@ -99,10 +156,16 @@ func (t Type) Equal(u Type) bool {
 func (t Type) String() string {
 	switch t.Kind {
 	case Decimal:
+		if t.Form != "" {
+			return string(t.Form)
+		}
 		if t.Precision > 0 {
 			return "decimal(" + strconv.Itoa(t.Precision) + "," + strconv.Itoa(t.Scale) + ")"
 		}
 	case String:
+		if t.Form != "" {
+			return string(t.Form)
+		}
 		if t.Length > 0 {
 			return "string(" + strconv.Itoa(t.Length) + ")"
 		}

@@ -19,6 +19,7 @@ type attribute struct {
 	typmod    int32
 	typeText  string
 	notNull   bool
+	relaxed   bool // a null was seen, whatever the type says
 	def       string
 	generated bool // serial or identity
 	dropped   bool
@@ -52,6 +53,8 @@ type catalog struct {
 	database string
 	// hide leaves columns out, by schema.table.column.
 	hide pattern
+	// modes say how types are mapped.
+	modes modes
 }
 
 // The storage of a partitioned table or a parent is that of all the tables below it.
@@ -66,6 +69,7 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 		and case c.relreplident
 			when 'd' then i.indisprimary and i.indimmediate
 			when 'f' then i.indisprimary
+			when 'n' then i.indisprimary
 			when 'i' then i.indisreplident
 			else false end), '{}'),
 	c.relreplident = 'f' and exists (
@@ -113,20 +117,21 @@ func (c *catalog) relation(ctx context.Context, oid uint32) (*relationInfo, erro
 	return r, nil
 }
 
+// The array type of a type is named by it: int2vector has elements too, and is no array to those who read its text.
 const userTypeQuery = `
-with recursive t as (
-	select oid, typtype, typbasetype, typtypmod from pg_type where oid = any($1)
+with recursive used as (
+	select oid from pg_type where oid = any($1)
 	union
-	select b.oid, b.typtype, b.typbasetype, b.typtypmod from pg_type b join t on b.oid = t.typbasetype)
-select t.oid, t.typtype::text, t.typbasetype, t.typtypmod,
+	select x.oid from used join pg_type s using (oid) join pg_type x on x.oid = s.typbasetype or x.typarray = s.oid)
+select t.oid, t.typtype::text, t.typbasetype, t.typtypmod, t.typname, coalesce((select e.oid from pg_type e where e.typarray = t.oid), 0), t.typnotnull,
 	coalesce((select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid), '{}')
-from t`
+from pg_type t where oid in (select oid from used)`
 
-// userTypes looks up those types of attrs that are not built in.
+// userTypes looks up the types of attrs, and those that they are made of.
 func (c *catalog) userTypes(ctx context.Context, attrs []attribute) (userTypes, error) {
 	var oids []uint32
 	for _, a := range attrs {
-		if !isBuiltIn(a.typ) {
+		if !isPlain(a.typ) {
 			oids = append(oids, a.typ)
 		}
 	}
@@ -141,7 +146,7 @@ func (c *catalog) userTypes(ctx context.Context, attrs []attribute) (userTypes, 
 	var oid uint32
 	var t userType
 	var kind string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &t.base, &t.typmod, &t.labels}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &t.base, &t.typmod, &t.name, &t.elem, &t.notNull, &t.labels}, func() error {
 		t.kind = kind[0]
 		types[oid] = t
 		t.labels = nil
@@ -200,8 +205,12 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 	for i, a := range sent {
 		key := slices.Index(r.key, a.num) + 1
 		wire, _ := types.resolve(a.typ, a.typmod)
-		l.columns[i] = wireColumn{row: -1, decode: textDecoderOf(wire), wire: wire, nullable: !a.notNull}
-		if key == 0 && c.hide.matches(r.String()+"."+a.name) {
+		typ := types.columnType(a.typ, a.typmod)
+		c.modes.apply(&typ)
+		// The NOT NULL of a domain counts for its column, as it does for Debezium.
+		notNull := a.notNull || types[a.typ].notNull && !a.relaxed
+		l.columns[i] = wireColumn{row: -1, decode: textDecoderOf(&typ), wire: wire, nullable: !notNull}
+		if key == 0 && (c.modes.omits(&typ) || c.hide.matches(r.String()+"."+a.name)) {
 			continue
 		}
 		row := len(l.table.Columns)
@@ -210,8 +219,8 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 			l.key = append(l.key, row)
 		}
 		l.table.Columns = append(l.table.Columns, schemas.Column{
-			ID: int32(max(0, a.num)), Name: a.name, Type: columnType(a.typ, a.typmod, types), SourceType: a.typeText,
-			Nullable: !a.notNull, Default: a.def, Generated: a.generated, Key: key,
+			ID: int32(max(0, a.num)), Name: a.name, Type: typ, SourceType: a.typeText,
+			Nullable: !notNull, Default: a.def, Generated: a.generated, Key: key,
 		})
 	}
 	return l, nil

@@ -374,7 +374,7 @@ func copyNumeric(dst []byte, v schemas.Value, s *copyScratch) ([]byte, error) {
 		return copyNumericHead(dst, 0, 0, 0, max(int(scale), 0)), nil
 	}
 	weight := lowest + len(s.groups) - 1
-	if weight > math.MaxInt16 || len(s.groups) > math.MaxInt16 {
+	if weight > math.MaxInt16 || len(s.groups) > math.MaxUint16 {
 		return dst, fmt.Errorf("%w: a decimal with %d digits before the point", errCopyValue, (weight+1)*4)
 	}
 	dst = copyNumericHead(dst, len(s.groups), weight, sign, max(int(scale), 0))

@@ -23,7 +23,7 @@ func describeSource(ctx context.Context, cfg SourceConfig) ([]*schemas.Table, er
 	if err != nil {
 		return nil, err
 	}
-	c := &catalog{conn: conn, database: conn.Config().Database, hide: cfg.ExcludeColumns}
+	c := &catalog{conn: conn, database: conn.Config().Database, hide: cfg.ExcludeColumns, modes: cfg.modes()}
 	var tables []*schemas.Table
 	for _, name := range chosen {
 		relation, err := c.relation(ctx, name.oid)

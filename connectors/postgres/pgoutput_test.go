@@ -81,7 +81,7 @@ func FuzzTextDecoders(f *testing.F) {
 	var a schemas.Arena
 	f.Fuzz(func(_ *testing.T, oid uint32, b []byte) {
 		a.Reset()
-		_ = shownValue(textDecoderOf(oid)(b, &a))
+		_ = shownValue(textDecoderOf(typeOfOID(oid))(b, &a))
 	})
 }
 
@@ -135,8 +135,8 @@ func hotReading(out source.Emitter) (*reading, []byte, []byte) {
 	table := &schemas.Table{System: systemName, Schema: "public", Name: "orders", ID: 7}
 	lay := &layout{table: table, key: []int{0}}
 	for i, oid := range types {
-		table.Columns = append(table.Columns, schemas.Column{ID: int32(i + 1), Name: fmt.Sprint("c", i), Type: columnType(oid, -1, nil), Nullable: true})
-		lay.columns = append(lay.columns, wireColumn{row: i, decode: textDecoderOf(oid), wire: oid, nullable: true})
+		table.Columns = append(table.Columns, schemas.Column{ID: int32(i + 1), Name: fmt.Sprint("c", i), Type: *typeOfOID(oid), Nullable: true})
+		lay.columns = append(lay.columns, wireColumn{row: i, decode: textDecoderOf(typeOfOID(oid)), wire: oid, nullable: true})
 	}
 	table.Columns[0].Key = 1
 	rel := &relation{layout: lay, before: make([]schemas.Value, len(types)), after: make([]schemas.Value, len(types))}
@@ -189,4 +189,9 @@ func TestNoticeThatThePublicationIsLeftOutIsAGap(t *testing.T) {
 	if err = streamError(err, "s", "p"); failure.Classify(err) != failure.Gap || !strings.Contains(err.Error(), "skipped loading") {
 		t.Errorf("got %v, want a gap", err)
 	}
+}
+
+func typeOfOID(oid uint32) *schemas.Type {
+	t := userTypes(nil).columnType(oid, -1)
+	return &t
 }

@@ -114,7 +114,7 @@ func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *rela
 			sent[i].typmod, sent[i].typeText = c.typmod, ""
 		}
 		if rel.nullable[c.name] {
-			sent[i].notNull = false
+			sent[i].notNull, sent[i].relaxed = false, true
 		}
 		if sent[i].typeText == "" {
 			text, err := r.typeText(ctx, c)
@@ -244,9 +244,7 @@ func keyOf(m *relationMessage, sent []attribute, catalogKey []int16) []int16 {
 		return slices.ContainsFunc(sent, func(a attribute) bool { return a.num == num })
 	}
 	switch m.identity {
-	case 'n':
-		return nil
-	case 'f':
+	case 'n', 'f': // without an identity there are no updates and deletes, and the inserts have the primary key
 		if len(catalogKey) > 0 && !slices.ContainsFunc(catalogKey, func(n int16) bool { return !known(n) }) {
 			return catalogKey
 		}

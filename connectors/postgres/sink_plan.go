@@ -133,7 +133,7 @@ func compileColumn(t schemas.Type, have sinkType) (planColumn, error) {
 		}
 		return c, nil
 	}
-	native := typeOf(t)
+	native := typeOf(withoutForm(t))
 	if t.Kind == schemas.Array {
 		// The element's type is part of an array's binary form: see copyArrayOf.
 		switch {
@@ -168,6 +168,14 @@ func (p *sinkPlan) names() string {
 		names[i] = p.columns[i].name
 	}
 	return strings.Join(names, ", ")
+}
+
+// columnList is the names in parentheses, or nothing for a table without columns.
+func (p *sinkPlan) columnList() string {
+	if len(p.columns) == 0 {
+		return ""
+	}
+	return " (" + p.names() + ")"
 }
 
 func (p *sinkPlan) keyNames() string {
@@ -205,7 +213,7 @@ func (p *sinkPlan) copyStage(stage string) string {
 
 // copyTarget is the COPY into the table itself, for rows that are only added.
 func (p *sinkPlan) copyTarget() string {
-	return "copy " + p.name + " (" + p.names() + ") from stdin (format binary)"
+	return "copy " + p.name + p.columnList() + " from stdin (format binary)"
 }
 
 // insertStaged adds the staged rows with one of the operations, all rows where none is named; with a key it replaces those
@@ -215,7 +223,7 @@ func (p *sinkPlan) insertStaged(stage string, ops ...int) string {
 	for i := range p.columns {
 		expressions[i] = p.staged(i)
 	}
-	sql := "insert into " + p.name + " as t (" + p.names() + ")\nselect " + strings.Join(expressions, ", ") + "\nfrom " + stage + " s"
+	sql := "insert into " + p.name + " as t" + p.columnList() + "\nselect " + strings.Join(expressions, ", ") + "\nfrom " + stage + " s"
 	for i, op := range ops {
 		if i == 0 {
 			sql += "\nwhere s.op in ("

@@ -88,7 +88,10 @@ func (b *statementBuilder) build(r *sink.Row) {
 		for i := range values {
 			values[i] = b.parameter(i)
 		}
-		b.st.sql = "insert into " + b.plan.name + " (" + b.plan.names() + ") values (" + strings.Join(values, ", ") + ")"
+		b.st.sql = "insert into " + b.plan.name + b.plan.columnList() + " values (" + strings.Join(values, ", ") + ")"
+		if len(values) == 0 {
+			b.st.sql = "insert into " + b.plan.name + " default values" // a table without columns has rows all the same
+		}
 		if r.Action == sink.Upsert {
 			b.st.sql += b.plan.onConflict()
 		}

@@ -146,11 +146,17 @@ func typeOf(t schemas.Type) sinkType {
 	case schemas.Float64:
 		return sinkType{name: "float8"}
 	case schemas.Decimal:
+		if t.Form == schemas.FormMoney {
+			return sinkType{name: "money"}
+		}
 		if t.Precision > 0 && t.Precision <= 1000 && t.Scale >= 0 && t.Scale <= t.Precision {
 			return sinkType{name: "numeric", mods: strconv.Itoa(t.Precision) + "," + strconv.Itoa(t.Scale)}
 		}
 		return sinkType{name: "numeric"}
 	case schemas.String:
+		if t.Form != "" {
+			return formType(t)
+		}
 		if t.Length > 0 && t.Length <= 10485760 {
 			return sinkType{name: "varchar", mods: strconv.Itoa(t.Length)}
 		}
@@ -179,6 +185,34 @@ func typeOf(t schemas.Type) sinkType {
 		}
 	}
 	return sinkType{name: "text"}
+}
+
+// formType returns the type of a text that is more than text: text where not every server has the type.
+func formType(t schemas.Type) sinkType {
+	switch t.Form {
+	case "char":
+		return sinkType{name: "char"}
+	case schemas.FormBit, schemas.FormVarbit:
+		w := sinkType{name: string(t.Form)}
+		if t.Length > 0 {
+			w.mods = strconv.Itoa(t.Length)
+		}
+		return w
+	}
+	if name := sinkTypeNames[string(t.Form)]; name != "" {
+		return sinkType{name: name}
+	}
+	return sinkType{name: "text"}
+}
+
+// withoutForm is the type that values travel as: text and numbers.
+func withoutForm(t schemas.Type) schemas.Type {
+	t.Form = ""
+	if t.Elem != nil {
+		elem := withoutForm(*t.Elem)
+		t.Elem = &elem
+	}
+	return t
 }
 
 // canonical returns the canonical type whose values a column of type t holds, and false for a type that has none. A

@@ -67,7 +67,7 @@ func (r *reading) readSnapshot(ctx context.Context, snap *snapshot) error {
 		return err
 	}
 	crash.Point("postgres-source.after-cut")
-	in := &catalog{conn: snap.conn, database: r.catalog.database, hide: r.catalog.hide}
+	in := &catalog{conn: snap.conn, database: r.catalog.database, hide: r.catalog.hide, modes: r.catalog.modes}
 	plan, err := r.planSnapshot(ctx, in, snap, pending)
 	if err != nil {
 		return err

@@ -153,7 +153,7 @@ func (s *pgSource) Run(ctx context.Context, from source.Position, out source.Emi
 			cancel(err)
 		}
 	}()
-	err = s.run(ctx, &catalog{conn: conn, database: s.server.config.Database, hide: s.cfg.ExcludeColumns}, from, out)
+	err = s.run(ctx, &catalog{conn: conn, database: s.server.config.Database, hide: s.cfg.ExcludeColumns, modes: s.cfg.modes()}, from, out)
 	if cause := context.Cause(ctx); cause != nil && failure.Classify(err) == failure.Retry {
 		err = cause // why the context ended says more than who noticed first
 	}

@@ -43,6 +43,22 @@ type SourceConfig struct {
 	// StatusInterval is how often PostgreSQL is told what is durable. It must stay well under its wal_sender_timeout;
 	// where it does not, a third of that timeout is used.
 	StatusInterval time.Duration `yaml:"status_interval"`
+	// DecimalHandlingMode is how numeric and money are written: precise (Connect's Decimal), double or string. This and
+	// the following modes are Debezium's, for types debezium; change one only together with the topics.
+	DecimalHandlingMode string `yaml:"decimal_handling_mode"`
+	// TimePrecisionMode is how date, time and timestamp are written: adaptive, adaptive_time_microseconds, connect,
+	// isostring, microseconds or nanoseconds.
+	TimePrecisionMode string `yaml:"time_precision_mode"`
+	// IntervalHandlingMode is how interval is written: numeric (microseconds; months and days are only rough) or string
+	// (ISO 8601).
+	IntervalHandlingMode string `yaml:"interval_handling_mode"`
+	// BinaryHandlingMode is how bytea is written: bytes, or as text: base64, base64-url-safe or hex.
+	BinaryHandlingMode string `yaml:"binary_handling_mode"`
+	// HstoreHandlingMode is how hstore is written: json or map.
+	HstoreHandlingMode string `yaml:"hstore_handling_mode"`
+	// IncludeUnknownDatatypes says what becomes of columns of types that Debezium has no form for: text (a nullable string
+	// that holds PostgreSQL's own text), or as Debezium does it: false (left out) or true (the bytes of that text).
+	IncludeUnknownDatatypes string `yaml:"include_unknown_datatypes"`
 }
 
 // The choices of SourceConfig.Start.
@@ -56,6 +72,9 @@ func sourceDefaults() SourceConfig {
 		Tables:            []string{"public.*"},
 		HeartbeatInterval: 5 * time.Second,
 		StatusInterval:    2 * time.Second,
+
+		DecimalHandlingMode: "precise", TimePrecisionMode: "adaptive", IntervalHandlingMode: "numeric",
+		BinaryHandlingMode: "bytes", HstoreHandlingMode: "json", IncludeUnknownDatatypes: unknownText,
 	}
 }
 
@@ -88,7 +107,7 @@ func (c SourceConfig) Validate() error {
 	if c.StatusInterval <= 0 {
 		errs = append(errs, errors.New("status_interval: want a positive duration"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateModes()...)...)
 }
 
 func validateURL(u config.URL) error {

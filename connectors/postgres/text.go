@@ -7,8 +7,6 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -17,38 +15,61 @@ import (
 // never lost and never stops the stream. The session's settings (see sessionSettings) fix the form of the text.
 type textDecoder func(text []byte, a *schemas.Arena) schemas.Value
 
-// textDecoderOf returns the decoder for a type that has been resolved to what the server sends.
-func textDecoderOf(oid uint32) textDecoder {
-	switch oid {
-	case pgtype.BoolOID:
+// textDecoderOf returns the decoder for a canonical type.
+func textDecoderOf(t *schemas.Type) textDecoder {
+	switch t.Kind {
+	case schemas.Bool:
 		return decodeBool
-	case pgtype.Int2OID:
+	case schemas.Int16:
 		return decodeInt16
-	case pgtype.Int4OID:
+	case schemas.Int32:
 		return decodeInt32
-	case pgtype.Int8OID, pgtype.OIDOID:
+	case schemas.Int64:
 		return decodeInt64
-	case pgtype.Float4OID:
+	case schemas.Float32:
 		return decodeFloat32
-	case pgtype.Float8OID:
+	case schemas.Float64:
 		return decodeFloat64
-	case pgtype.NumericOID:
+	case schemas.Decimal:
+		if t.Form == schemas.FormMoney {
+			return decodeMoney
+		}
 		return decodeNumeric
-	case pgtype.ByteaOID:
+	case schemas.Bytes:
+		if t.Form != "" {
+			return decodeOpaque
+		}
 		return decodeBytea
-	case pgtype.DateOID:
+	case schemas.Date:
 		return decodeDate
-	case pgtype.TimeOID:
+	case schemas.Time:
 		return decodeTime
-	case pgtype.TimestampOID, pgtype.TimestamptzOID:
+	case schemas.Timestamp, schemas.TimestampTZ:
 		return decodeTimestamp
-	case pgtype.IntervalOID:
+	case schemas.Interval:
 		return decodeInterval
-	}
-	if elem, ok := arrayElement(oid); ok {
-		return arrayDecoder(textDecoderOf(elem))
+	case schemas.Array:
+		return arrayDecoder(textDecoderOf(t.Elem))
 	}
 	return decodeText
+}
+
+// decodeOpaque takes the text as bytes.
+func decodeOpaque(text []byte, _ *schemas.Arena) schemas.Value { return schemas.BytesValue(text) }
+
+// decodeMoney reads money as lc_monetary C prints it: -$1,234.11.
+func decodeMoney(text []byte, a *schemas.Arena) schemas.Value {
+	digits := a.Bytes(len(text))[:0]
+	for _, c := range text {
+		if c != '$' && c != ',' {
+			digits = append(digits, c)
+		}
+	}
+	v, err := schemas.ParseDecimal(digits, a)
+	if err != nil {
+		return schemas.UnrepresentableValue(text)
+	}
+	return v
 }
 
 func decodeText(text []byte, _ *schemas.Arena) schemas.Value {

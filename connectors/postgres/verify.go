@@ -108,7 +108,7 @@ func (r *verifyReader) Describe(ctx context.Context, name verify.Name) (*verify.
 	}
 	c := catalog{conn: r.conn}
 	if r.source != nil {
-		c.hide = r.source.ExcludeColumns
+		c.hide, c.modes = r.source.ExcludeColumns, r.source.modes()
 	}
 	relation, err := c.relation(ctx, oid)
 	if err != nil || relation == nil {
@@ -176,9 +176,13 @@ func canonicalText(x, native string, t, form schemas.Type) (string, error) {
 	}
 	// What has no type of its own, and char(n) with its blanks, is what the type's output function writes: a cast to
 	// text adds a mask to an address and takes blanks away.
-	text := fmt.Sprintf("case when %[1]s is not null then format('%%s', %[1]s) end", x)
+	// (A row of nulls "is null", and is none.)
+	text := fmt.Sprintf("case when num_nulls(%[1]s) = 0 then format('%%s', %[1]s) end", x)
 	switch form.Kind {
 	case schemas.Decimal:
+		if t.Form == schemas.FormMoney {
+			x += "::numeric"
+		}
 		return verify.TrimDecimal(x + "::text"), nil
 	case schemas.Date, schemas.Timestamp, schemas.Time, schemas.Bool, schemas.UUID, schemas.Int16, schemas.Int32, schemas.Int64:
 		return x + "::text", nil
@@ -197,6 +201,9 @@ func canonicalText(x, native string, t, form schemas.Type) (string, error) {
 	case schemas.Float64:
 		return fmt.Sprintf("case when %[1]s::float8 = 'NaN' then 'nan' else encode(float8send(%[1]s::float8), 'hex') end", x), nil
 	case schemas.Bytes:
+		if t.Form != "" { // the text of a type that nobody knows
+			x = "convert_to(" + text + ", 'UTF8')"
+		}
 		return fmt.Sprintf("encode(%s, 'hex')", x), nil
 	case schemas.Interval:
 		return fmt.Sprintf("case when isfinite(%[1]s) then (extract(year from %[1]s) * 12 + extract(month from %[1]s))::bigint"+

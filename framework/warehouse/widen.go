@@ -95,7 +95,11 @@ func joinParameters(a, b schemas.Type) (schemas.Type, bool) {
 	case schemas.Decimal:
 		return joinDecimals(a, b), true
 	case schemas.String:
-		return schemas.Type{Kind: schemas.String, Length: longer(a.Length, b.Length)}, true
+		joined := schemas.Type{Kind: schemas.String, Length: longer(a.Length, b.Length)}
+		if a.Form == b.Form {
+			joined.Form = a.Form
+		}
+		return joined, true
 	case schemas.Time, schemas.Timestamp, schemas.TimestampTZ:
 		return schemas.Type{Kind: a.Kind, Precision: max(a.Precision, b.Precision)}, true
 	case schemas.Enum:
