@@ -200,6 +200,9 @@ func (d *Decoder) Decode(body []byte, c *Change, a *Arena) error {
 	if r.at != len(body) {
 		return fmt.Errorf("table %s: byte %d of %d: %w", d.table, r.at, len(body), errTrailing)
 	}
+	if c.Op == Truncate {
+		c.Before, c.After = nil, nil // it is the whole table's, whatever somebody else has put beside it
+	}
 	if c.After == nil && (c.Op == Read || c.Op == Create || c.Op == Update) {
 		return fmt.Errorf("table %s: operation %c: %w", d.table, c.Op, errNoAfter)
 	}
