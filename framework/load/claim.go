@@ -203,7 +203,7 @@ func (s *session) adopt(ctx context.Context, group map[*partition]groupOffset) e
 
 // start sets the partition to the ledger's entry.
 func (p *partition) start(e sink.Entry) {
-	p.entry, p.next, p.seen = e, e.Next, e.Applied
+	p.entry, p.next, p.seen, p.from = e, e.Next, e.Applied, e.Applied
 	p.written.Store(e.Next)
 }
 

@@ -220,14 +220,16 @@ func (l *Loader) session(ctx context.Context, t *target) error {
 	}
 	l.reached = true
 	var err error
-	if s.client, err = kgo.NewClient(s.clientOptions()...); err != nil {
+	living, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+	defer interrupt()
+	if s.client, err = kgo.NewClient(append(s.clientOptions(), kgo.WithContext(living))...); err != nil {
 		return failure.As(failure.Config, fmt.Errorf("kafka: %w", err), "")
 	}
 	close(s.made)
 	l.setSession(s)
 	defer l.setSession(nil)
 	err = s.loop(soft, hard)
-	s.leave(hard)
+	s.leave(hard, interrupt)
 	if cause := context.Cause(soft); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -306,13 +308,16 @@ func (s *session) poll(ctx context.Context) {
 	}
 }
 
-// leave hands over the partitions (revoke commits their offsets) and leaves the group.
-func (s *session) leave(hard context.Context) {
+// leave hands over the partitions (revoke commits their offsets) and leaves the group. In the middle of a rebalance the
+// coordinator answers nobody before all members have come, or a minute is over, and the client would wait for that with its own
+// end: what is not through in time is interrupted, and the session in the group ends by itself.
+func (s *session) leave(hard context.Context, interrupt func()) {
 	s.client.AllowRebalance()
 	ctx, cancel := context.WithTimeout(hard, s.opts.StopTimeout)
 	defer cancel()
 	if err := s.client.LeaveGroupContext(ctx); err != nil {
 		s.log.Info("leave the consumer group", zap.Error(err))
+		interrupt()
 	}
 	s.client.CloseAllowingRebalance()
 }

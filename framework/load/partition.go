@@ -28,6 +28,8 @@ type partition struct {
 	next int64
 	// seen is the version of the last change read; what is not above it is a repeat.
 	seen schemas.Version
+	// from is what seen was at the beginning: the ledger's word.
+	from schemas.Version
 	// codec decoded the last record; the next one is most likely alike.
 	codec *codec
 	// stalled is until when the partition waits for the registry or the tables topic.

@@ -914,16 +914,19 @@ func TestATruncateMeetsPartitionsThatHavePassedIt(t *testing.T) {
 		name            string
 		q               *partition
 		arrived, failed bool
+		torn            bool
 	}{
-		{"in front of it", &partition{seen: at(19)}, false, false},
-		{"in front of an earlier one", &partition{seen: at(5), truncate: waits(10)}, false, false},
-		{"at it", &partition{seen: at(19), truncate: waits(20)}, true, false},
-		{"has passed it, and nothing more", &partition{seen: at(20)}, true, false},
-		{"has nothing in front of a later one", &partition{seen: at(19), truncate: waits(30)}, true, false},
-		{"has rows behind it", &partition{seen: at(21)}, false, true},
-		{"has rows behind it and in front of a later one", &partition{seen: at(21), truncate: waits(30)}, false, true},
+		{"in front of it", &partition{seen: at(19)}, false, false, false},
+		{"in front of an earlier one", &partition{seen: at(5), truncate: waits(10)}, false, false, false},
+		{"at it", &partition{seen: at(19), truncate: waits(20)}, true, false, false},
+		{"has passed it, and nothing more", &partition{seen: at(20)}, true, false, false},
+		{"has nothing in front of a later one", &partition{seen: at(19), truncate: waits(30)}, true, false, false},
+		{"had rows behind it from the beginning", &partition{seen: at(22), from: at(21)}, false, true, false},
+		{"had rows behind it and is in front of a later one", &partition{seen: at(22), from: at(21), truncate: waits(30)}, false, true, false},
+		// p was given away with the truncates under way, and has come back.
+		{"has read on, and perhaps not written", &partition{seen: at(21), from: at(19)}, false, true, true},
 	} {
-		if arrived, err := tt.q.arrived(p); arrived != tt.arrived || (err != nil) != tt.failed {
+		if arrived, err := tt.q.arrived(p); arrived != tt.arrived || (err != nil) != tt.failed || errors.Is(err, errTorn) != tt.torn {
 			t.Errorf("%s: %t, %v", tt.name, arrived, err)
 		}
 	}

@@ -413,6 +413,7 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 		prev = w.before(p, t)
 	}
 	var backoff failure.Backoff
+	began := time.Now()
 	for ctx := hard; !p.gone.Load(); ctx = soft {
 		err := w.mayRename(ctx, p, prev, t)
 		if err == nil {
@@ -429,7 +430,7 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 			return context.Cause(soft) // whatever the error is called: it is the stop that cut the try off
 		}
 		err = fmt.Errorf("prepare table %s: %w", t, err)
-		if failure.IsFinal(err) {
+		if failure.IsFinal(err) || errors.Is(err, errScattered) && time.Since(began) > scatteredPatience {
 			return err
 		}
 		w.stats.retrying(err)
@@ -455,6 +456,14 @@ func (w *writer) before(p *partition, t *sink.Table) *sink.Table {
 	return prev
 }
 
+// errScattered says that a change waits for all partitions of its topic.
+var errScattered = errors.New("are at several members")
+
+// scatteredPatience is for how long such a change waits within a session. The reader, whose batch stands before the writer,
+// does not poll meanwhile, and so does not learn that one of the partitions is ours and could not begin: nobody would read it,
+// and the change would wait for it for ever. The end of the session also leaves all partitions to another copy for a moment.
+const scatteredPatience = time.Minute
+
 // mayRename refuses to rename a column while another member may still write to its old name. Where the target has the new
 // name already, the member that gave it had all partitions, and whoever came later found it.
 func (w *writer) mayRename(ctx context.Context, p *partition, prev, t *sink.Table) error {
@@ -467,8 +476,8 @@ func (w *writer) mayRename(ctx context.Context, p *partition, prev, t *sink.Tabl
 			if version, err := w.target.version(ctx, t); err != nil || version >= t.Source.Version {
 				return err
 			}
-			return fmt.Errorf("column %q is now %q, and the %d partitions of %s are at several members: run one copy of the connector until they have passed",
-				prev.Columns[j].Name, t.Columns[i].Name, p.siblings, p.Topic)
+			return fmt.Errorf("column %q is now %q, and the %d partitions of %s %w: run one copy of the connector until they have passed",
+				prev.Columns[j].Name, t.Columns[i].Name, p.siblings, p.Topic, errScattered)
 		}
 	}
 	return nil

@@ -1,12 +1,18 @@
 package publish
 
-// partition is where the Java client would put the key: murmur2 over its bytes. A record without key goes to the first
-// partition, always the same, so that its table's changes stay in order.
+// wirePrefix is what stands before a key's Avro body: a zero and the schema's id.
+const wirePrefix = 5
+
+// partition is where a key's changes go: murmur2, as the Java client has it, over the key's Avro body. The id before the body
+// is left out, because it is not the key's for ever: a registry that was restored gives the same schema another id, and so
+// does a key column that is renamed or widened. With the id, the row's next change would go to another partition, and
+// overtake there what still waits in the old one. A record without key goes to the first partition, always the same, so that
+// its table's changes stay in order.
 func partition(key []byte, partitions int32) int32 {
-	if partitions <= 1 || key == nil {
+	if partitions <= 1 || len(key) < wirePrefix {
 		return 0
 	}
-	return int32(murmur2(key)&0x7fffffff) % partitions
+	return int32(murmur2(key[wirePrefix:])&0x7fffffff) % partitions
 }
 
 // murmur2 is Kafka's variant of the hash: seed 0x9747b28c, little endian.

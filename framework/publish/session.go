@@ -155,9 +155,9 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 	defer kill(nil)
 
 	q := newQueue(t.opts.BufferBytes, from)
-	committed := make(chan error, 1)
+	committed, c := make(chan error, 1), t.committer(q, from)
 	go func() {
-		err := t.committer(q, from).run(hard)
+		err := c.run(hard)
 		if err != nil {
 			q.fail(err)
 			stop(err)
@@ -196,19 +196,31 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 	case ctx.Err() != nil:
 		return nil
 	case failure.Classify(err) == failure.Gap:
-		return t.proveGap(ctx, err)
+		return t.proveGap(ctx, c.written, err)
 	}
 	return err
 }
 
 // proveGap returns the gap if this instance still can commit. What the topics hold and we do not know of, and how far the
 // upstream is confirmed beyond our position, may be the work of a successor, who has the lease now and has fenced us: who is
-// fenced goes back to the lease, and must not stop for good.
-func (t *tenure) proveGap(ctx context.Context, gap error) error {
+// fenced goes back to the lease, and must not stop for good. Without transactions nobody is fenced: there a position that is not
+// ours is the sign of a successor.
+func (t *tenure) proveGap(ctx context.Context, ours source.Position, gap error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if _, err := t.writeMark(ctx); err != nil {
+	mark, err := t.writeMark(ctx)
+	if err != nil {
 		return fmt.Errorf("write to topic %s: %w", t.opts.offsetsTopic(), err)
+	}
+	if !t.opts.AtLeastOnce {
+		return gap
+	}
+	last, err := t.opts.lastPosition(ctx, mark)
+	if err != nil {
+		return err
+	}
+	if p, err := t.opts.position(last); err == nil && !same(p, ours) {
+		return failure.As(failure.Fenced, fmt.Errorf("another instance has come to %s, which is not told by the lease: %w", p.Version, gap), "")
 	}
 	return gap
 }

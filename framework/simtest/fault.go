@@ -65,6 +65,7 @@ const (
 	Write       Step = "write"        // Sink.Write
 	Evolve      Step = "evolve"       // Evolver.Evolve
 	Version     Step = "version"      // Versioner.Version
+	Delete      Step = "delete topic" // DeleteTopics
 )
 
 // What is what goes wrong.
@@ -95,6 +96,12 @@ const (
 	UpstreamCut  What = "upstream breaks"     // the source's connection breaks
 	ClockJumps   What = "clock jumps"         // the upstream's clock by For
 	BadRecord    What = "foreign record"      // somebody writes what cannot be read into a table's topic
+
+	RegistryRefuses  What = "registry refuses"  // for For it takes no other schema for a subject that has one
+	RegistryRestored What = "registry restored" // it knows the ids no more that it gave in the time For before; they come back in the end
+	Restart          What = "source restarted"  // the source is stopped, and started again
+	OffsetsReset     What = "offsets reset"     // an operator stops all sinks and sets the group's offsets back, of the Nth table
+	TableMade        What = "table made"        // a table is there that no source has read
 )
 
 // String tells the fault in words.

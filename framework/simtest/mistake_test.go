@@ -26,7 +26,7 @@ var pinned = map[string]uint64{
 
 // mistakePlan is the plan of a seed; rebalances under load are asked for where random ones are too rare.
 func mistakePlan(m *Mistake, seed uint64) Plan {
-	p := PlanFor(seed)
+	p := NarrowPlanFor(seed)
 	if m.Validator == "hand-over" {
 		p.Setup.Class, p.Setup.Partitions, p.Setup.Keyless, p.Setup.Truncates = model.Effective, 3, false, false
 		p.Setup.Last, p.Setup.Transactions = 25*time.Second, 90

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/syncline-io/syncline/framework/simtest/model"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 // Report is how a run ended.
@@ -104,7 +105,7 @@ func (w *World) restartAfter(role Role, d time.Duration) {
 	w.mu.Unlock()
 	w.processes.Go(func() {
 		time.Sleep(d)
-		if len(w.copies(role)) == 0 {
+		if len(w.copies(role)) == 0 && !(role == Sink && w.isOperating()) {
 			w.keep(w.start(role))
 		}
 		w.mu.Lock()
@@ -183,6 +184,9 @@ func (w *World) inflict(f Fault) {
 		time.Sleep(f.For)
 		w.dismiss(p, true)
 	case SecondSink, KilledSink:
+		if w.isOperating() {
+			return
+		}
 		p := w.start(Sink)
 		w.keep(p)
 		time.Sleep(f.For)
@@ -198,6 +202,29 @@ func (w *World) inflict(f Fault) {
 		w.mu.Unlock()
 	case BadRecord:
 		w.badRecord()
+	case RegistryRefuses:
+		w.registry.Refuse(true)
+		time.Sleep(f.For)
+		w.registry.Refuse(false)
+	case RegistryRestored:
+		w.registry.Restore(f.Nth)
+	case Restart:
+		w.restartSource()
+	case OffsetsReset:
+		w.operate(f)
+	case TableMade:
+		w.upstream.Add(w.work.tables[extras])
+	}
+}
+
+// restartSource stops the sources that run softly, and starts one.
+func (w *World) restartSource() {
+	for _, p := range w.copies(Source) {
+		p.stop()
+		<-p.done
+	}
+	if len(w.copies(Source)) == 0 {
+		w.keep(w.start(Source))
 	}
 }
 
@@ -238,6 +265,8 @@ func (w *World) heal() {
 	w.mu.Unlock()
 	w.registry.Away(false)
 	w.registry.Lag(false)
+	w.registry.Refuse(false)
+	w.registry.Reimport()
 	for w.pending() {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -250,6 +279,9 @@ func (w *World) heal() {
 		if len(alive) == 0 {
 			w.keep(w.start(role))
 		}
+	}
+	if w.plan.needsRestart() {
+		w.restartSource()
 	}
 	w.journal("healed")
 }
@@ -282,7 +314,7 @@ func (w *World) settle() bool {
 func (w *World) unsettled() string {
 	for _, p := range w.copies(Source) {
 		if got := p.publisher.Status(); got.Position.High < w.upstream.End() {
-			return fmt.Sprintf("%s stands at %d of %d, %s: %s", p.name, got.Position.High, w.upstream.End(), got.State, got.LastError)
+			return fmt.Sprintf("%s stands at %s of %x, %s: %s", p.name, got.Position, w.upstream.End(), got.State, got.LastError)
 		}
 	}
 	next := map[model.TopicPartition]int64{}
@@ -292,6 +324,14 @@ func (w *World) unsettled() string {
 		status = fmt.Sprintf("%s is %s: %+v", p.name, st.State, st)
 		for _, part := range st.Partitions {
 			next[model.TopicPartition{Topic: part.Topic, Partition: part.Partition}] = part.Next
+		}
+	}
+	for t := range w.work.tables {
+		aside := schemas.QuarantineTopic(topicOf(t))
+		for _, p := range w.cluster.PartitionInfos(aside) {
+			if p.HighWatermark > 0 { // one that nothing was ever written to is nobody's, and stays
+				return "the topic " + aside + " is still there"
+			}
 		}
 	}
 	// The loader's own word for its lag is as old as its last poll.

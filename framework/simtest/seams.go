@@ -205,7 +205,11 @@ func (s *ledgerSeam) Reset(ctx context.Context, e sink.Entry, next int64) error 
 	if s.p.isDead() {
 		return errDead
 	}
-	return s.Sink.(sink.Ledger).Reset(ctx, e, next)
+	err := s.Sink.(sink.Ledger).Reset(ctx, e, next)
+	if err == nil {
+		s.p.w.resets.obeyed(s.p.w, e, next)
+	}
+	return err
 }
 
 // copyBatch copies what a sink must not keep.

@@ -65,20 +65,38 @@ func report(t *testing.T, r Report) {
 	t.Logf("these faults are enough:\n%s", Shrink(t, r.Plan, r.Violations[0].Validator))
 }
 
-// foundBugs are seeds that have shown mistakes of our own; each shall stay clean.
-var foundBugs = map[string][]uint64{
-	"a stop waited for an announcement that no broker would answer":                {505, 510, 511, 589},
-	"a partition whose offset could not be fetched was never read":                 {101, 193},
-	"the dead letter topic was taken for made, and never was":                      {3836},
-	"a fenced source took its successor's changes for a gap, and stopped for good": {1225, 1372, 1936},
+// found is a mistake of our own, and the seeds that have shown it.
+type found struct {
+	what  string
+	plan  func(seed uint64) Plan
+	seeds []uint64
+}
+
+// foundBugs shall stay clean. A plan that was widened since is given as it was when it showed the mistake.
+var foundBugs = []found{
+	{"a stop waited for an announcement that no broker would answer", NarrowPlanFor, []uint64{505, 510, 511, 589}},
+	{"a partition whose offset could not be fetched was never read", NarrowPlanFor, []uint64{101, 193}},
+	{"the dead letter topic was taken for made, and never was", NarrowPlanFor, []uint64{3836}},
+	{"a fenced source took its successor's changes for a gap, and stopped for good", NarrowPlanFor, []uint64{1225, 1372, 1936, 20186}},
+	{"a row from before a rename went to the old name after a restart", NarrowPlanFor, []uint64{216}},
+	{"a member behind an added column wrote null for its default", NarrowPlanFor, []uint64{705}},
+	{"a client that was refused a producer id never wrote a dead letter again", NarrowPlanFor, []uint64{5204}},
+	{"a client that was refused a producer id never described a table again", NarrowPlanFor, []uint64{21149}},
+	{"a key went to another partition when its schema got another id", PlanFor, []uint64{20, 70, 219, 273, 283, 435}},
+	{"a partition that came back to a truncate under way was taken for a gap", PlanFor, []uint64{2413}},
+	{"without transactions, a successor's position was taken for a gap", func(seed uint64) Plan {
+		p := NarrowPlanFor(seed)
+		p.add(Fault{At: 4485 * time.Millisecond, What: TornLease, For: 3 * time.Second})
+		return p
+	}, []uint64{605}},
 }
 
 func TestSeedsThatFoundBugsStayClean(t *testing.T) {
-	for name, all := range foundBugs {
-		for _, s := range all {
-			t.Run(fmt.Sprintf("%s/%d", name, s), func(t *testing.T) {
+	for _, f := range foundBugs {
+		for _, s := range f.seeds {
+			t.Run(fmt.Sprintf("%s/%d", f.what, s), func(t *testing.T) {
 				t.Parallel()
-				report(t, Bubble(t, PlanFor(s), nil))
+				report(t, Bubble(t, f.plan(s), nil))
 			})
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"github.com/syncline-io/syncline/framework/sink"
 )
 
-// handOver: where no ledger keeps two members apart, what is written of a partition goes on where the last write
+// handOver: where neither a ledger nor the rows' versions keep two members apart, what is written of a partition goes on where the last write
 // stopped, or from an offset that the group was told: a member that writes on after the partition went to another
 // leaves a gap, or a step back, between the two.
 type handOver struct {
@@ -28,7 +28,7 @@ func (v *handOver) Committed(topic string, partition int32, next int64) {
 }
 
 func (v *handOver) Wrote(_ model.View, b *sink.Batch) {
-	if v.w.plan.Setup.Class == model.Transactional {
+	if v.w.plan.Setup.Class != model.Effective {
 		return
 	}
 	v.mu.Lock()

@@ -1,7 +1,9 @@
 package simtest
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -26,7 +28,7 @@ func (v *rowsRight) Wrote(view model.View, b *sink.Batch) {
 			r := &tb.Rows[k]
 			key := keyOf(tb.Table, r)
 			row, there := tt.Rows[key]
-			if !there || r.Action == sink.Delete || r.Partial && v.w.plan.Setup.Class == model.Effective {
+			if !there || r.Action == sink.Delete || r.Partial && (v.w.plan.Setup.Class == model.Effective || v.w.resets.of(topicOf(int(tb.Table.Source.ID)-1))) {
 				continue // a repeat of what was not sent whole stands on what came later
 			}
 			rowOf := model.Row{Table: tb.Table.Source.ID, Key: key}
@@ -87,6 +89,12 @@ func (v *rowsForward) Wrote(_ model.View, b *sink.Batch) {
 	if v.last == nil {
 		v.last = map[model.Row]schemas.Version{}
 	}
+	for _, m := range b.Moves {
+		if v.w.resets.moved(model.TopicPartition{Topic: m.Topic, Partition: m.Partition.Partition}) {
+			table := uint32(v.w.work.tableOf(m.Topic) + 1)
+			maps.DeleteFunc(v.last, func(r model.Row, _ schemas.Version) bool { return r.Table == table })
+		}
+	}
 	for i := range b.Tables {
 		tb := &b.Tables[i]
 		if len(tb.Table.Key) == 0 {
@@ -127,21 +135,79 @@ func (v *truncateFloor) Wrote(view model.View, b *sink.Batch) {
 	}
 }
 
-// ledgerBehind: whenever the ledger moves, every change up to there is in the rows. It looks at topics of one partition,
-// where the version says which rows those are.
-type ledgerBehind struct{ verdict }
+// ledgerBehind: whenever the ledger moves, every change up to there is in the rows. Of a topic with one partition the version
+// says at once which rows those are, and which may not be there; of any other that is known in the end, by the records that
+// the ledger has passed with each batch.
+type ledgerBehind struct {
+	verdict
+	steps []ledgerStep
+}
+
+// ledgerStep is one move of the ledger, and the table as it was then.
+type ledgerStep struct {
+	at       model.TopicPartition
+	from, to int64
+	table    *model.TargetTable
+}
 
 func (v *ledgerBehind) Wrote(view model.View, b *sink.Batch) {
-	if v.w.plan.Setup.Partitions > 1 || v.w.plan.Setup.Class != model.Transactional || v.w.plan.Setup.Poison {
-		return // rows that were refused are looked at in the end
+	s := &v.w.plan.Setup
+	if s.Class != model.Transactional {
+		return
 	}
 	for _, m := range b.Moves {
 		t := v.w.work.tableOf(m.Topic)
-		if t < 0 || t == events || m.Applied.High == 0 || ofSnapshot(m.Applied) {
+		if t < 0 || t == events {
 			continue
 		}
-		v.compare(view.Table(v.w.work.tables[t].String()), t, m.Applied)
+		table := view.Table(v.w.work.tables[t].String())
+		v.mu.Lock()
+		v.steps = append(v.steps, ledgerStep{model.TopicPartition{Topic: m.Topic, Partition: m.Partition.Partition}, m.Next, m.To, table})
+		v.mu.Unlock()
+		if s.Partitions == 1 && !s.Poison && m.Applied.High > 0 && !ofSnapshot(m.Applied) && !v.w.resets.of(m.Topic) {
+			v.compare(table, t, m.Applied)
+		}
 	}
+}
+
+func (v *ledgerBehind) End(o *Outcome) {
+	dead := v.w.buriedVersions(o)
+	for _, n := range v.steps {
+		records := o.Records[n.at]
+		first, _ := slices.BinarySearchFunc(records, n.from, func(r *kgo.Record, at int64) int { return cmp.Compare(r.Offset, at) })
+		for _, r := range records[first:] {
+			if r.Offset >= n.to {
+				break
+			}
+			if why := v.w.notReached(n.table, v.w.work.tableOf(n.at.Topic), r, dead); why != "" {
+				v.fail("%s/%d: the ledger goes from %d to %d, and %s", n.at.Topic, n.at.Partition, n.from, n.to, why)
+				break
+			}
+		}
+	}
+}
+
+// buriedVersions are the versions of the sink's dead letters: by version, because the repeat of a dead letter is left out.
+func (w *World) buriedVersions(o *Outcome) map[schemas.Version]bool {
+	dead := map[schemas.Version]bool{}
+	for _, r := range o.SinkDead {
+		if version, ok := versionOf(r); ok {
+			dead[version] = true
+		}
+	}
+	return dead
+}
+
+// notReached says that the change in a record is not in the table, nor something later; "" when it is, or cannot be told.
+func (w *World) notReached(tt *model.TargetTable, t int, r *kgo.Record, dead map[schemas.Version]bool) string {
+	version, ok := versionOf(r)
+	if !ok || r.Value == nil || ofSnapshot(version) || dead[version] {
+		return ""
+	}
+	if row, ok := w.rowAt(t, version); ok && !w.reached(tt, row, version, t) {
+		return fmt.Sprintf("the change %s at offset %d is not in the target", version, r.Offset)
+	}
+	return ""
 }
 
 func (v *ledgerBehind) compare(tt *model.TargetTable, t int, at schemas.Version) {
@@ -195,24 +261,15 @@ func (v *offsetsBehind) Committed(topic string, partition int32, next int64) {
 }
 
 func (v *offsetsBehind) End(o *Outcome) {
-	dead := map[schemas.Version]bool{} // by version: the repeat of a dead letter is left out
-	for _, r := range o.SinkDead {
-		if version, ok := versionOf(r); ok {
-			dead[version] = true
-		}
-	}
+	dead := v.w.buriedVersions(o)
 	for _, n := range v.notes {
 		t := v.w.work.tableOf(n.at.Topic)
 		for _, r := range o.Records[n.at] {
-			version, ok := versionOf(r)
 			if r.Offset >= n.next {
 				break
 			}
-			if !ok || r.Value == nil || ofSnapshot(version) || dead[version] {
-				continue
-			}
-			if row, ok := v.w.rowAt(t, version); ok && !v.w.reached(n.table, row, version, t) {
-				v.fail("%s/%d: the group is told %d, and the change %s at offset %d is not in the target", n.at.Topic, n.at.Partition, n.next, version, r.Offset)
+			if why := v.w.notReached(n.table, t, r, dead); why != "" {
+				v.fail("%s/%d: the group is told %d, and %s", n.at.Topic, n.at.Partition, n.next, why)
 				break
 			}
 		}

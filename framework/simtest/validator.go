@@ -60,7 +60,7 @@ func validatorsOf(w *World) []Validator {
 		&rowsRight{of("row-as-of-version")},
 		&rowsForward{verdict: of("target-order")},
 		&truncateFloor{of("truncate-order")},
-		&ledgerBehind{of("ledger-behind-rows")},
+		&ledgerBehind{verdict: of("ledger-behind-rows")},
 		&offsetsBehind{verdict: of("offsets-behind-rows")},
 		&handOver{verdict: of("hand-over")},
 		&confirmBehind{verdict: of("confirm-behind-kafka")},
@@ -108,7 +108,7 @@ func (w *World) groupCommit(req *kmsg.OffsetCommitRequest) {
 
 // topicOf is the topic of a table of the workload.
 func topicOf(t int) string {
-	return sourceName + ".public." + [...]string{"orders", "items", "events"}[t]
+	return sourceName + ".public." + [...]string{"orders", "items", "events", "extras"}[t]
 }
 
 // topics are those that the run has.

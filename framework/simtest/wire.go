@@ -60,6 +60,9 @@ func (w *wire) request(b []byte) *request {
 	case kmsg.Fetch:
 		r.step = Fetch
 		return r
+	case kmsg.DeleteTopics:
+		r.step = Delete
+		return r
 	default:
 		return nil
 	}

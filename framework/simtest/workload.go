@@ -16,6 +16,7 @@ const (
 	orders = iota // key, a large value that updates leave out, schema changes
 	items         // key, small
 	events        // no key, replica identity full
+	extras        // like items; it is made while the source runs, and read at its next start
 )
 
 // poison is a value that the target refuses.
@@ -50,16 +51,22 @@ func newWorkload(p Plan) *workload {
 		bare := id
 		bare.Key = 0
 		w.tables = append(w.tables, table(events+1, "events", schemas.IdentityFull, bare, text(2, "what")))
+		if p.has(TableMade) {
+			w.tables = append(w.tables, table(extras+1, "extras", schemas.IdentityKey, id, text(2, "name")))
+		}
 	}
 	return w
 }
+
+// early is the number of tables that are there from the beginning.
+func (w *workload) early() int { return min(len(w.tables), extras) }
 
 // seedRows puts the first rows into the tables.
 func (w *workload) seedRows(u *model.Upstream) {
 	for n := 0; n < w.plan.Setup.Rows; n += 10 {
 		u.Commit(func(tx *model.Tx) {
 			for range 10 {
-				w.insert(tx, w.r.IntN(len(w.tables)))
+				w.insert(tx, w.r.IntN(tx.Tables()))
 			}
 		})
 	}
@@ -104,7 +111,7 @@ func (w *workload) transaction(u *model.Upstream, n int) {
 
 func (w *workload) change(tx *model.Tx) {
 	s := &w.plan.Setup
-	t := w.r.IntN(len(w.tables))
+	t := w.r.IntN(tx.Tables())
 	if t == events {
 		w.changeKeyless(tx)
 		return

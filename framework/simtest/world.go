@@ -66,6 +66,9 @@ type World struct {
 	breaks     chan struct{} // closed and replaced when the upstream's connections break
 	clock      time.Duration
 
+	operating bool // an operator has stopped the sinks, and starts them again
+	resets    resets
+
 	rowsOnce sync.Once
 	rowsBy   map[schemas.Version]model.Row // which row a change was about; made at the end
 }
@@ -123,7 +126,7 @@ func newWorld(p Plan, mistake *Mistake) (*World, error) {
 		return nil, err
 	}
 	w.work = newWorkload(p)
-	w.upstream = model.NewUpstream(w.work.tables...)
+	w.upstream = model.NewUpstream(w.work.tables[:w.work.early()]...)
 	w.upstream.Clock = w.now
 	w.target = model.NewTarget(p.Setup.Class, func(format string, args ...any) { w.violate("contract", format, args...) })
 	w.target.Refuse(refusePoison)
@@ -165,7 +168,7 @@ func (w *World) sourceOptions(p *process, kafka []kgo.Opt) publish.Options {
 		Name: sourceName, Open: p.openSource, Kafka: kafka, Registry: registrySeam{p},
 		Mapping: schemas.Mapping{Prefix: sourceName}, InternalPrefix: prefix,
 		Topics:      publish.Topics{Partitions: s.Partitions, Configs: map[string]string{"max.message.bytes": fmt.Sprint(recordMax)}},
-		AtLeastOnce: s.AtLeastOnce, LowestLatency: s.LowestLatency,
+		AtLeastOnce: s.AtLeastOnce, LowestLatency: s.LowestLatency, Quarantine: s.Quarantine,
 		BufferBytes: bufferBytes, TransactionTimeout: 10 * time.Second, DrainTimeout: 5 * time.Second,
 		Log: w.log(p), Metrics: discardMetrics(),
 	}

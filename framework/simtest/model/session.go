@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
@@ -262,6 +263,9 @@ func (u *Upstream) snapshot(tables []*schemas.Table) (at uint64, rows [][][]sche
 	return u.lsn, rows
 }
 
+// quiet is after how long without a transaction the position is to be written, so that the log can be given up.
+const quiet = 5 * time.Second
+
 // stream emits the log after r.pos, of the tables whose snapshot is finished, up to the log position until (0: for ever).
 func (r *reading) stream(until uint64) error {
 	for i := 0; ; i++ {
@@ -272,6 +276,10 @@ func (r *reading) stream(until uint64) error {
 		if tx == nil {
 			select {
 			case <-more:
+			case <-time.After(quiet):
+				if err := r.out.Advance(r.pos, true); err != nil {
+					return err
+				}
 			case <-r.ctx.Done():
 				return r.ctx.Err()
 			}

@@ -96,6 +96,16 @@ func (u *Upstream) Commit(f func(*Tx)) (end uint64) {
 	return tx.tx.end
 }
 
+// Add makes another table, whose ID no other has. Nothing in the log says so; a source finds it at its next start.
+func (u *Upstream) Add(t *schemas.Table) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.tables = append(u.tables, &relation{table: t, keyed: map[string][]schemas.Value{}})
+}
+
+// Tables is the number of tables.
+func (tx *Tx) Tables() int { return len(tx.u.tables) }
+
 // Table returns the i-th table at its present version.
 func (tx *Tx) Table(i int) *schemas.Table { return tx.u.tables[i].table }
 
