@@ -73,7 +73,7 @@ func TestBatchesGoOnAfterAConflictThatHeldTheNext(t *testing.T) {
 	var free atomic.Bool
 	w, _, f := heldBatch(t, &free)
 	free.Store(true)
-	want := []string{"id=1 note=a big=x extra=", "id=2 note=b big=x extra=5", "id=3 note=c big=x extra=6"}
+	want := []string{"id=1 note=a big=x extra=NULL", "id=2 note=b big=x extra=5", "id=3 note=c big=x extra=6"}
 	w.holds("public.orders", want...)
 	for i := range 5 {
 		f.send(insert(4+i, "d", "x", 7))

@@ -42,7 +42,7 @@ func TestAnOlderRowIsConvertedToTheNewerType(t *testing.T) {
 			w.commit(kgo.TryCommit, late...)
 			l := w.start()
 			eventually(t, func() string {
-				rows := w.db.rows("public.orders")
+				rows := w.db.Lines("public.orders")
 				if len(rows) != 2 || rows[1] != "id=2 due="+tt.want {
 					return "rows " + joined(rows)
 				}

@@ -26,8 +26,8 @@ func (e evolving) Evolve(ctx context.Context, prev, t *sink.Table) error {
 }
 
 func TestATableIsMadeReadyForThePartitionsThatStay(t *testing.T) {
-	model := newDatabase(t)
-	made := &memorySink{model}
+	db := newDatabase(t)
+	made := db.open()
 	l, err := New(Options{
 		Name: "warehouse", Topics: []string{ordersTopic}, Registry: &registryModel{}, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
 		Open: func(context.Context, sink.Env) (sink.Sink, error) { return made, nil },
@@ -50,8 +50,8 @@ func TestATableIsMadeReadyForThePartitionsThatStay(t *testing.T) {
 	if err := w.evolve(t.Context(), t.Context(), []event{of(first), of(first), of(second)}); err != nil {
 		t.Fatal(err)
 	}
-	if len(model.evolved) != 1 {
-		t.Errorf("the table is not ready for the second partition: %q", model.evolved)
+	if got := db.Evolved(); len(got) != 1 {
+		t.Errorf("the table is not ready for the second partition: %q", got)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestARowFromBeforeARenameGoesToTheNewNameAfterARestart(t *testing.T) {
 	var version atomic.Uint64
 	remembers := func(o *Options) {
 		o.Open = func(context.Context, sink.Env) (sink.Sink, error) {
-			return remembering{&memorySink{w.db}, &version}, nil
+			return remembering{w.db.open(), &version}, nil
 		}
 	}
 	renamed := orders(2000)
@@ -114,7 +114,7 @@ func TestAVersionOfATopicsEarlierLifeIsNotTakenForALaterOne(t *testing.T) {
 	w.feed(orders(900)).describe().send(insert(1, "a", "x"))
 	w.start(func(o *Options) {
 		o.Open = func(context.Context, sink.Env) (sink.Sink, error) {
-			s := &memorySink{w.db}
+			s := w.db.open()
 			return struct {
 				*memorySink
 				sink.Versioner
@@ -130,7 +130,7 @@ func TestAStopDoesNotWaitForASchemaChangeThatIsTriedAgain(t *testing.T) {
 	tries := 0
 	l := w.start(func(o *Options) {
 		o.Open = func(context.Context, sink.Env) (sink.Sink, error) {
-			return evolving{&memorySink{w.db}, func(ctx context.Context, _, _ *sink.Table) error {
+			return evolving{w.db.open(), func(ctx context.Context, _, _ *sink.Table) error {
 				if tries++; tries == 1 {
 					return errors.New("lock timeout")
 				}

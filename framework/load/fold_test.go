@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/simtest/model"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -48,7 +49,7 @@ func rowsText(b *sink.Batch) []string {
 			for i, v := range r.Values {
 				text := "unchanged"
 				if !v.IsUnchanged() {
-					text = valueText(&t.Table.Columns[i].Type, v)
+					text = model.ValueText(&t.Table.Columns[i].Type, v)
 				}
 				line += " " + text
 			}

@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,284 +19,69 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
-	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/registry"
+	"github.com/syncline-io/syncline/framework/simtest/model"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/integration/engines"
 	"github.com/syncline-io/syncline/schemas"
 )
 
-// database is a model of a target with transactions: rows and ledger change together or not at all, and a move is
-// refused unless fence and offset are the expected ones. It checks what a real target would not notice: rows given
-// twice in one batch, columns that Evolve was not told of.
+// database is the model of a transactional target, with the test's own faults.
 type database struct {
-	t testing.TB
+	*model.Target
 
-	mu      sync.Mutex
-	tables  map[string]*dbTable
-	ledger  map[topicPartition]sink.Entry
-	evolved []string
-	// write, when set, is asked before a write (nil apply) or decides what becomes of one: see fault.
+	mu sync.Mutex
+	// fault, when set, decides what becomes of the n-th write since then.
 	fault func(n int, b *sink.Batch, apply func() error) error
 	n     int
-	// refuse says why a row can never be taken.
-	refuse func(t *sink.Table, row map[string]string) error
-}
-
-type dbTable struct {
-	columns []string
-	rows    map[string]map[string]string // by key
-	list    []string                     // rows of a table without key
 }
 
 func newDatabase(t testing.TB) *database {
-	return &database{t: t, tables: map[string]*dbTable{}, ledger: map[topicPartition]sink.Entry{}}
+	return &database{Target: model.NewTarget(model.Transactional, t.Errorf)}
 }
 
-// memorySink is one connection to the database.
-type memorySink struct{ db *database }
+// memorySink is one connection to the database. It does not say for which version a table was made ready (sink.Versioner).
+type memorySink struct {
+	sink.Ledger
+	sink.Evolver
+	db *database
+}
 
-var (
-	_ sink.Ledger  = (*memorySink)(nil)
-	_ sink.Evolver = (*memorySink)(nil)
-)
+func (db *database) open() *memorySink {
+	s := db.Connect()
+	return &memorySink{s.(sink.Ledger), s.(sink.Evolver), db}
+}
 
 func (s *memorySink) Close() error { return nil }
 
-func (s *memorySink) Claim(_ context.Context, parts []sink.Partition) ([]sink.Entry, error) {
-	s.db.mu.Lock()
-	defer s.db.mu.Unlock()
-	var entries []sink.Entry
-	for _, p := range parts {
-		tp := topicPartition{p.Topic, p.Partition}
-		e, ok := s.db.ledger[tp]
-		if !ok {
-			e = sink.Entry{Partition: p, Next: -1}
-		}
-		e.Fence++
-		s.db.ledger[tp] = e
-		entries = append(entries, e)
-	}
-	return entries, nil
-}
-
-func (s *memorySink) Reset(_ context.Context, e sink.Entry, next int64) error {
-	s.db.mu.Lock()
-	defer s.db.mu.Unlock()
-	tp := topicPartition{e.Topic, e.Partition.Partition}
-	if s.db.ledger[tp].Fence != e.Fence {
-		return failure.As(failure.Fenced, errors.New("reset"), "")
-	}
-	e.Next, e.Applied = next, schemas.Version{}
-	s.db.ledger[tp] = e
-	return nil
-}
-
-func (s *memorySink) Evolve(_ context.Context, prev, next *sink.Table) error {
-	s.db.mu.Lock()
-	defer s.db.mu.Unlock()
-	from := "nothing"
-	if prev != nil {
-		from = columnNames(prev)
-	}
-	s.db.evolved = append(s.db.evolved, fmt.Sprintf("%s: %s -> %s", next, from, columnNames(next)))
-	t := s.db.tables[next.String()]
-	if t == nil {
-		t = &dbTable{rows: map[string]map[string]string{}}
-		s.db.tables[next.String()] = t
-	}
-	if prev != nil {
-		for i := range next.Columns {
-			if j := counterpart(prev.Source, next.Source, i); j >= 0 {
-				t.rename(prev.Columns[j].Name, next.Columns[i].Name)
-			}
-		}
-	}
-	for _, c := range next.Columns {
-		if !slices.Contains(t.columns, c.Name) {
-			t.columns = append(t.columns, c.Name)
-		}
-	}
-	return nil
-}
-
-func (t *dbTable) rename(from, to string) {
-	i := slices.Index(t.columns, from)
-	if from == to || i < 0 || slices.Contains(t.columns, to) {
-		return
-	}
-	t.columns[i] = to
-	for _, row := range t.rows {
-		row[to] = row[from]
-		delete(row, from)
-	}
-}
-
-func columnNames(t *sink.Table) string {
-	var names []string
-	for _, c := range t.Columns {
-		names = append(names, c.Name)
-	}
-	return strings.Join(names, ",")
-}
-
 func (s *memorySink) Write(_ context.Context, b *sink.Batch) error {
 	s.db.mu.Lock()
-	defer s.db.mu.Unlock()
 	s.db.n++
-	apply := func() error { return s.db.apply(b) }
-	if s.db.fault != nil {
-		return s.db.fault(s.db.n, b, apply)
+	n, fault := s.db.n, s.db.fault
+	s.db.mu.Unlock()
+	apply := func() error { return s.db.Apply(b) }
+	if fault != nil {
+		return fault(n, b, apply)
 	}
 	return apply()
-}
-
-// apply commits the batch or nothing of it.
-func (db *database) apply(b *sink.Batch) error {
-	ledger := maps.Clone(db.ledger)
-	for _, m := range b.Moves {
-		tp := topicPartition{m.Topic, m.Partition.Partition}
-		e := ledger[tp]
-		if e.Fence != m.Fence || e.Next != m.Next || e.TopicID != m.TopicID {
-			return failure.As(failure.Fenced, fmt.Errorf("ledger of %v has fence %d next %d, the move has %d and %d",
-				tp, e.Fence, e.Next, m.Fence, m.Next), "")
-		}
-		if m.To < e.Next || m.Applied.Compare(e.Applied) < 0 {
-			db.t.Errorf("move of %v goes back: %d to %d, %s to %s", tp, e.Next, m.To, e.Applied, m.Applied)
-		}
-		e.Next, e.Applied = m.To, m.Applied
-		ledger[tp] = e
-	}
-	tables := map[string]*dbTable{}
-	for i := range b.Tables {
-		tb := &b.Tables[i]
-		t := db.tables[tb.Table.String()]
-		if t == nil {
-			db.t.Errorf("rows for %s, which Evolve was not told of", tb.Table)
-			continue
-		}
-		if tables[tb.Table.String()] != nil {
-			db.t.Errorf("%s is twice in one batch", tb.Table)
-		}
-		t = t.clone()
-		if err := t.apply(db, tb); err != nil {
-			return err
-		}
-		tables[tb.Table.String()] = t
-	}
-	maps.Copy(db.tables, tables)
-	db.ledger = ledger
-	return nil
-}
-
-func (t *dbTable) clone() *dbTable {
-	c := &dbTable{columns: slices.Clone(t.columns), rows: map[string]map[string]string{}, list: slices.Clone(t.list)}
-	for k, row := range t.rows {
-		c.rows[k] = maps.Clone(row)
-	}
-	return c
-}
-
-func (t *dbTable) apply(db *database, tb *sink.TableBatch) error {
-	if tb.Truncate {
-		clear(t.rows)
-		t.list = nil
-	}
-	seen := map[string]bool{}
-	for _, r := range tb.Rows {
-		row := map[string]string{}
-		for i, c := range tb.Table.Columns {
-			if !slices.Contains(t.columns, c.Name) {
-				db.t.Errorf("%s has no column %s", tb.Table, c.Name)
-			}
-			if !r.Values[i].IsUnchanged() {
-				row[c.Name] = valueText(&tb.Table.Columns[i].Type, r.Values[i])
-			}
-		}
-		if db.refuse != nil && r.Action != sink.Delete {
-			if err := db.refuse(tb.Table, row); err != nil {
-				return failure.As(failure.Refused, err, "")
-			}
-		}
-		if len(tb.Table.Key) == 0 {
-			if err := t.applyKeyless(r, row); err != nil {
-				return err
-			}
-			continue
-		}
-		var key string
-		for _, i := range tb.Table.Key {
-			key += valueText(&tb.Table.Columns[i].Type, r.Values[i]) + "|"
-		}
-		if seen[key] {
-			db.t.Errorf("%s: key %s twice in one batch", tb.Table, key)
-		}
-		seen[key] = true
-		switch old, there := t.rows[key]; {
-		case r.Action == sink.Delete:
-			delete(t.rows, key)
-		case r.Partial && !there:
-			return failure.As(failure.Refused, fmt.Errorf("no row %s to keep values of", key), "")
-		case r.Partial:
-			maps.Copy(old, row)
-		default:
-			t.rows[key] = row
-		}
-	}
-	return nil
-}
-
-func (t *dbTable) applyKeyless(r sink.Row, row map[string]string) error {
-	text, _ := json.Marshal(row)
-	if r.Action == sink.Append {
-		t.list = append(t.list, string(text))
-		return nil
-	}
-	i := slices.Index(t.list, string(text))
-	if i < 0 {
-		return failure.As(failure.Refused, fmt.Errorf("no row %s to remove", text), "")
-	}
-	t.list = slices.Delete(t.list, i, i+1)
-	return nil
-}
-
-func valueText(t *schemas.Type, v schemas.Value) string {
-	if v.IsNull() {
-		return "NULL"
-	}
-	return string(schemas.AppendText(nil, t, v))
-}
-
-// rows returns the table's rows as sorted lines.
-func (db *database) rows(table string) []string {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	t := db.tables[table]
-	if t == nil {
-		return nil
-	}
-	lines := slices.Clone(t.list)
-	for _, row := range t.rows {
-		var parts []string
-		for _, c := range t.columns {
-			parts = append(parts, c+"="+row[c])
-		}
-		lines = append(lines, strings.Join(parts, " "))
-	}
-	slices.Sort(lines)
-	return lines
-}
-
-func (db *database) entry(topic string, n int32) sink.Entry {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	return db.ledger[topicPartition{topic, n}]
 }
 
 func (db *database) setFault(f func(n int, b *sink.Batch, apply func() error) error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.fault, db.n = f, 0
+}
+
+func (db *database) entry(topic string, n int32) (e sink.Entry) {
+	db.Look(func(v model.View) { e = v.Entry(model.TopicPartition{Topic: topic, Partition: n}) })
+	return e
+}
+
+// setEntry puts an entry into the ledger, as its owner.
+func (db *database) setEntry(e sink.Entry) {
+	db.SetLedger(func(ledger map[model.TopicPartition]sink.Entry) {
+		ledger[model.TopicPartition{Topic: e.Topic, Partition: e.Partition.Partition}] = e
+	})
 }
 
 // registryModel is a registry in memory. Ids that are hidden are not known yet.
@@ -630,7 +412,7 @@ func (w *world) options() Options {
 	return Options{
 		Name: w.name, Kafka: w.kafka, Registry: w.registry, Topics: []string{w.prefix + ".public.*"}, InternalPrefix: w.internal,
 		Batch: Limits{Bytes: 1 << 20, Rows: 1000, Age: time.Millisecond},
-		Open:  func(context.Context, sink.Env) (sink.Sink, error) { return &memorySink{w.db}, nil },
+		Open:  func(context.Context, sink.Env) (sink.Sink, error) { return w.db.open(), nil },
 		Log:   zaptest.NewLogger(w.t, zaptest.Level(zap.WarnLevel)),
 	}
 }
@@ -702,7 +484,7 @@ func eventually(t testing.TB, check func() string) {
 // holds waits until the table has exactly these rows.
 func (w *world) holds(table string, want ...string) {
 	w.t.Helper()
-	eventually(w.t, func() string { return cmp.Diff(want, w.db.rows(table)) })
+	eventually(w.t, func() string { return cmp.Diff(want, w.db.Lines(table)) })
 }
 
 // deadLetters reads n dead letters.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/simtest/model"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -247,7 +249,7 @@ func TestAVanishedLedgerStops(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
-	w.db.ledger = map[topicPartition]sink.Entry{}
+	w.db.SetLedger(func(ledger map[model.TopicPartition]sink.Entry) { clear(ledger) })
 	err := w.start().fails(20 * time.Second)
 	if !errors.Is(err, errVanished) || failure.Classify(err) != failure.Gap {
 		t.Fatalf("got %v", err)
@@ -265,7 +267,7 @@ func TestATopicMadeAgainStops(t *testing.T) {
 	}
 	e := w.db.entry(w.topic, 0)
 	e.TopicID[0] ^= 1
-	w.db.ledger[topicPartition{ordersTopic, 0}] = e
+	w.db.setEntry(e)
 	err := w.start().fails(20 * time.Second)
 	if !errors.Is(err, errOtherTopic) || failure.Classify(err) != failure.Gap {
 		t.Fatalf("got %v", err)
@@ -283,7 +285,7 @@ func TestATopicMadeAgainStops(t *testing.T) {
 func TestATopicMadeAgainBeforeItsFirstBatchIsNoGap(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	claimed := sink.Entry{Partition: sink.Partition{Topic: ordersTopic, TopicID: [16]byte{1}}, Next: -1, Fence: 7}
-	w.db.ledger[topicPartition{ordersTopic, 0}] = claimed
+	w.db.setEntry(claimed)
 	f := w.feed(orders(900)).describe()
 	f.send(insert(1, "a", "x"))
 	l := w.start()
@@ -323,12 +325,12 @@ func TestRecordsRemovedBeforeTheyWereReadStop(t *testing.T) {
 func TestARefusedRowBecomesADeadLetterAndNothingElse(t *testing.T) {
 	w := newWorld(t, ordersTopic)
 	f := w.feed(orders(900)).describe()
-	w.db.refuse = func(_ *sink.Table, row map[string]string) error {
+	w.db.Refuse(func(_ *sink.Table, row map[string]string) error {
 		if strings.HasPrefix(row["note"], "bad") {
 			return errors.New("value out of range")
 		}
 		return nil
-	}
+	})
 	var changes []schemas.Change
 	var want []string
 	for i := range 50 {
@@ -543,7 +545,7 @@ func TestAnIDThatMeansAnotherVersionOfTheTableMakesItsRecordsWait(t *testing.T) 
 							return ""
 						}
 					}
-					return fmt.Sprintf("no partition waits for the registry; rows %q, dead letters %d", w.db.rows("public.orders"), l.Status().DeadLetters)
+					return fmt.Sprintf("no partition waits for the registry; rows %q, dead letters %d", w.db.Lines("public.orders"), l.Status().DeadLetters)
 				})
 				w.registry.swap(f.valueID, right)
 				w.holds("public.orders", "id=1 note=a big=x")
@@ -652,12 +654,12 @@ func TestARenamedColumnKeepsItsValues(t *testing.T) {
 			if restart {
 				w.start()
 			}
-			w.holds("public.orders", "id=1 remark="+note+" big=x extra=", "id=2 remark=c big=y extra=5")
+			w.holds("public.orders", "id=1 remark="+note+" big=x extra=NULL", "id=2 remark=c big=y extra=5")
 			// A record of the older version that comes late is mapped onto the newer.
 			old.send(update(1, "later", "z"))
 			w.holds("public.orders", "id=1 remark=later big=z extra=NULL", "id=2 remark=c big=y extra=5")
-			if got := w.db.evolved[len(w.db.evolved)-1]; got != "public.orders: id,note,big -> id,remark,big,extra" {
-				t.Errorf("last evolution: %s", got)
+			if got := w.db.Evolved(); got[len(got)-1] != "public.orders: id,note,big -> id,remark,big,extra" {
+				t.Errorf("evolutions: %q", got)
 			}
 		})
 	}
@@ -700,7 +702,7 @@ func TestAForeignTopicNeedsNoHeaders(t *testing.T) {
 	f = w.feed(wider)
 	f.foreign = true
 	f.send(insert(3, "d", "z", 9))
-	w.holds("public.orders", "id=1 note=c big=x extra=", "id=3 note=d big=z extra=9")
+	w.holds("public.orders", "id=1 note=c big=x extra=NULL", "id=3 note=d big=z extra=9")
 }
 
 func TestAForeignTruncateDoesNotTakeTheKeyAway(t *testing.T) {
@@ -745,8 +747,8 @@ func TestAForeignTruncateDoesNotTakeTheKeyAway(t *testing.T) {
 				want += " extra=5"
 			}
 			w.holds("public.orders", want)
-			if n := len(w.db.evolved); n != tt.evolutions {
-				t.Errorf("%d evolutions, want %d: %q", n, tt.evolutions, w.db.evolved)
+			if got := w.db.Evolved(); len(got) != tt.evolutions {
+				t.Errorf("%d evolutions, want %d: %q", len(got), tt.evolutions, got)
 			}
 		})
 	}
@@ -816,13 +818,13 @@ func fencedMember(t *testing.T, w *world) {
 	a := `{"big":"x","id":"1","note":"a"}`
 	w.holds("public.orders", a)
 	// Another member claims, writes what comes next, and dies.
-	w.db.mu.Lock()
-	tp := topicPartition{w.topic, 0}
-	e := w.db.ledger[tp]
-	e.Fence += 10
-	e.Next = 3
-	w.db.ledger[tp] = e
-	w.db.mu.Unlock()
+	w.db.SetLedger(func(ledger map[model.TopicPartition]sink.Entry) {
+		tp := model.TopicPartition{Topic: w.topic}
+		e := ledger[tp]
+		e.Fence += 10
+		e.Next = 3
+		ledger[tp] = e
+	})
 	f.send(insert(2, "b", "y")) // offset 2, which the other member has written
 	f.send(insert(3, "c", "z"))
 	w.holds("public.orders", a, `{"big":"z","id":"3","note":"c"}`)
@@ -941,23 +943,22 @@ func TestConflictsWaitForTheRowsThatFreeThem(t *testing.T) {
 	f.send(insert(1, "taken", "x"))
 	w.start()
 	w.holds("public.orders", "id=1 note=taken big=x")
-	unique := func(_ int, _ *sink.Batch, apply func() error) error {
-		before, ledger := w.db.tables["public.orders"].clone(), map[topicPartition]sink.Entry{}
-		for k, v := range w.db.ledger {
-			ledger[k] = v
-		}
-		if err := apply(); err != nil {
-			return err
-		}
-		notes := map[string]bool{}
-		for _, row := range w.db.tables["public.orders"].rows {
-			if notes[row["note"]] {
-				w.db.tables["public.orders"], w.db.ledger = before, ledger
-				return failure.As(failure.Conflict, errors.New("note is not unique"), "")
+	unique := func(_ int, b *sink.Batch, apply func() error) error {
+		notes := map[string]string{} // by id
+		w.db.Look(func(v model.View) {
+			for _, row := range v.Table("public.orders").Rows {
+				notes[row.Values["id"]] = row.Values["note"]
 			}
-			notes[row["note"]] = true
+		})
+		for i := range b.Tables {
+			for _, r := range b.Tables[i].Rows {
+				notes[strconv.FormatInt(r.Values[0].Int(), 10)] = string(r.Values[1].Bytes())
+			}
 		}
-		return nil
+		if kept := slices.Compact(slices.Sorted(maps.Values(notes))); len(kept) < len(notes) {
+			return failure.As(failure.Conflict, errors.New("note is not unique"), "")
+		}
+		return apply()
 	}
 	w.db.setFault(unique)
 	f.partition = 1
@@ -983,7 +984,7 @@ func TestAStopWritesWhatIsDecoded(t *testing.T) {
 	if err := l.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"id=1 note=a big=x"}, w.db.rows("public.orders")); diff != "" {
+	if diff := cmp.Diff([]string{"id=1 note=a big=x"}, w.db.Lines("public.orders")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -1014,7 +1015,7 @@ func TestTheGroupsOffsetsDecideWithoutALedger(t *testing.T) {
 	f := w.feed(orders(900)).describe()
 	f.send(insert(1, "a", "x"))
 	plain := func(o *Options) {
-		o.Open = func(context.Context, sink.Env) (sink.Sink, error) { return plainSink{&memorySink{w.db}}, nil }
+		o.Open = func(context.Context, sink.Env) (sink.Sink, error) { return plainSink{w.db.open()}, nil }
 	}
 	l := w.start(plain)
 	w.holds("public.orders", "id=1 note=a big=x")
@@ -1025,7 +1026,10 @@ func TestTheGroupsOffsetsDecideWithoutALedger(t *testing.T) {
 	if o, _ := offsets.Lookup(w.topic, 0); err != nil || o.At < 1 || o.Metadata == mark {
 		t.Fatalf("group offset %d %q %v", o.At, o.Metadata, err)
 	}
-	w.db.tables["public.orders"].rows = map[string]map[string]string{}
+	emptied := &sink.Batch{Tables: []sink.TableBatch{{Table: &sink.Table{Schema: "public", Name: "orders"}, Truncate: true}}}
+	if err := w.db.Apply(emptied); err != nil {
+		t.Fatal(err)
+	}
 	f.send(insert(2, "b", "y"))
 	w.start(plain)
 	w.holds("public.orders", "id=2 note=b big=y")

@@ -589,7 +589,8 @@ func TestTopicsThatCannotServeAreRefused(t *testing.T) {
 		want       string
 	}{
 		"offsets with two partitions":             {"shop_internal.offsets.shop", 2, map[string]string{"cleanup.policy": "compact"}, "has 2 partitions, and must have 1"},
-		"offsets that expire":                     {"shop_internal.offsets.shop", 1, nil, "is not compacted"},
+		"offsets that expire":                     {"shop_internal.offsets.shop", 1, nil, "cleanup.policy delete"},
+		"tables that expire":                      {"shop_internal.tables", 1, map[string]string{"cleanup.policy": "compact,delete"}, "cleanup.policy compact,delete"},
 		"another number of partitions":            {"shop.public.items", 2, nil, "topics.partitions is 3"},
 		"compaction of a table with large values": {"shop.public.items", 3, map[string]string{"cleanup.policy": "compact,delete"}, "column name"},
 	} {
@@ -842,4 +843,25 @@ func findsASuccessorsWork(t *testing.T, c cluster, find func(*upstream, source.E
 			t.Error(err)
 		}
 	}
+}
+
+// kfake lets the records of compacted topics expire as if they were not, after a week unless the topic says otherwise.
+func TestPositionsAndTablesDoNotExpire(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		up := newUpstream()
+		p := run(t, c.options(up))
+		up.rows(itemsTable("items"), 1, 1)
+		await(t, "the row", func() bool { return up.lastConfirmed().Version.High == 1 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(400 * 24 * time.Hour)
+		fake.ApplyRetention()
+		if len(c.positions(t)) == 0 {
+			t.Error("the position is gone")
+		}
+		if len(c.committed(t, c.name+"_internal.tables")) == 0 {
+			t.Error("the table is gone")
+		}
+	})
 }

@@ -34,9 +34,17 @@ type topics struct {
 type topic struct {
 	name       string
 	partitions int32
-	compacted  bool
+	compacted  bool // cleanup.policy has compact
+	expires    bool // cleanup.policy has delete
 	maxRecord  int  // bytes
 	fresh      bool // made just now, and so empty
+}
+
+func (t *topic) policy() string {
+	if t.compacted {
+		return "compact,delete"
+	}
+	return "delete"
 }
 
 // defaultMaxBatch is Kafka's own default of max.message.bytes.
@@ -61,17 +69,19 @@ func (ts *topics) internal(ctx context.Context) error {
 			err := fmt.Errorf("topic %s has %d partitions, and must have 1", name, t.partitions)
 			return failure.As(failure.Config, err, "it is a state topic: make it again with one partition, or choose another internal_prefix")
 		}
-		if !t.compacted {
-			err := fmt.Errorf("topic %s is not compacted, so that its records would expire", name)
-			return failure.As(failure.Config, err, "set its cleanup.policy to compact")
+		if !t.compacted || t.expires {
+			err := fmt.Errorf("topic %s has the cleanup.policy %s, so that its records would expire", name, t.policy())
+			return failure.As(failure.Config, err, "set its cleanup.policy to compact, and to nothing else")
 		}
 	}
 	return nil
 }
 
-// stateConfigs keep state topics short to read: each commit adds a position, only the last of which counts.
+// stateConfigs keep state topics short to read: each commit adds a position, only the last of which counts. Apache Kafka keeps
+// what is compacted whatever its age; retention.ms says so to brokers that do not (kfake), and to who adds delete to the policy.
 var stateConfigs = map[string]string{
 	"cleanup.policy":            "compact",
+	"retention.ms":              "-1",
 	"segment.bytes":             strconv.Itoa(4 << 20),
 	"min.cleanable.dirty.ratio": "0.1",
 	"delete.retention.ms":       "600000",
@@ -265,7 +275,7 @@ func (ts *topics) configure(t *topic, configs []kadm.Config) {
 		switch {
 		case c.Value == nil:
 		case c.Key == "cleanup.policy":
-			t.compacted = strings.Contains(*c.Value, "compact")
+			t.compacted, t.expires = strings.Contains(*c.Value, "compact"), strings.Contains(*c.Value, "delete")
 		case c.Key == "max.message.bytes":
 			if n, err := strconv.Atoi(*c.Value); err == nil && n > 0 {
 				t.maxRecord = n
