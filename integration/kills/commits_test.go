@@ -21,6 +21,7 @@ var commits = map[string]bool{
 // elsewhere are the functions that make such a call and leave the point to another one, which is named.
 var elsewhere = map[string]string{
 	"publish.announce":            "after-description, home-after-description",
+	"publish.EndTransaction":      "those of its callers",
 	"publish.writeMark":           "after-mark",
 	"publish.end":                 "before-commit, after-commit",
 	"publish.run":                 "those of transaction: it is the committer's",
@@ -32,6 +33,8 @@ var elsewhere = map[string]string{
 	"postgres.preparePublication": "after-publication",
 	"postgres.prepareTarget":      "own-tables-made",
 	"postgres.Evolve":             "statement-done, table-recorded",
+	"postgres.Version":            "none: it only reads",
+	"duckdb.Version":              "none: it only reads",
 	"duckdb.Evolve":               "statement-done, table-recorded, after-commit",
 }
 
