@@ -8,5 +8,5 @@
 //
 // Files: chain_test.go runs the kills; source_test.go, snapshot_test.go, quarantine_test.go and sink_test.go say which there
 // are; pipeline_test.go holds the programs and looks at them; traffic_test.go makes the changes; points_test.go compares the
-// points in the code with the kills, so that neither is without the other.
+// points in the code with the kills, so that neither is without the other, and commits_test.go with the steps that need one.
 package kills

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait: for a death, for what must arrive. A hang is a failure like a loss.
-const patience = 45 * time.Second
+const patience = 90 * time.Second
 
 // pipeline is a database, a source, its topics, a sink and a target, all of them its own.
 type pipeline struct {

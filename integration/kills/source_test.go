@@ -34,3 +34,16 @@ var sourceChain = chain{
 		{at: "postgres-source.after-untold", down: untell},
 	},
 }
+
+// repeatsChain kills a source without transactions: what it repeats the sink leaves out, in tables without key too.
+var repeatsChain = chain{
+	name: "repeats", victim: "source", sink: "postgres-sink", tables: bankSQL, source: "delivery: at_least_once\n", repeats: true,
+	kills: []kill{
+		{at: "publish.after-mark", down: bank},
+		{at: "publish.before-produce", pass: 4, traffic: bank},
+		{at: "publish.before-position", pass: 3, stand: time.Second, traffic: bank},
+		{at: "publish.before-commit", pass: 3, traffic: bank},
+		{at: "publish.after-confirm", pass: 3, traffic: bank},
+		{at: "postgres-source.after-truncate", down: add, dead: shrink},
+	},
+}
