@@ -11,12 +11,17 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/crash"
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
 )
 
 // Evolve implements [sink.Evolver]. All that it does is one transaction.
 func (s *Sink) Evolve(ctx context.Context, _, t *sink.Table) error {
+	if other := s.tables[tableKey(t)]; other != nil && (other.table.Schema != t.Schema || other.table.Name != t.Name) {
+		return failure.As(failure.Config, fmt.Errorf("tables %s and %s are one to DuckDB, which does not tell upper from lower case", other.table, t),
+			"name another target for one of them in target.tables, or leave it out of topics")
+	}
 	var compiled *loader
 	err := s.session.transaction(ctx, func() error {
 		have, columns, err := s.makeReady(ctx, t)

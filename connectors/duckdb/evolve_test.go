@@ -339,3 +339,12 @@ func TestWrongConfigNamesItsKey(t *testing.T) {
 	_, err = openSink(context.Background(), cfg, sink.Env{})
 	wantClass(t, err, failure.Config, "memory")
 }
+
+// TestTablesThatDifferInCaseAloneAreRefused: their rows would end up in one table.
+func TestTablesThatDifferInCaseAloneAreRefused(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "test.duckdb"))
+	mustEvolve(t, s, customers())
+	other := customers()
+	other.Name = "Customers"
+	wantClass(t, s.Evolve(t.Context(), nil, other), failure.Config, "customers", "Customers", "case")
+}

@@ -29,6 +29,9 @@ type Source struct {
 	Tombstones bool `yaml:"tombstones"`
 	// SkippedOperations are left out, by Debezium's letters; [t] leaves out truncates, as Debezium does by default.
 	SkippedOperations []string `yaml:"skipped_operations"`
+	// UnavailableValuePlaceholder is written in place of a value that the database did not send because it did not change;
+	// the header syncline.unchanged names the column.
+	UnavailableValuePlaceholder string `yaml:"unavailable_value_placeholder"`
 	// OnRefusedSchema says what becomes of a table whose schema the registry refuses: stop ends the connector before the
 	// first event that needs it; quarantine sends the table's events to the topic TOPIC.quarantine, from where the first
 	// start at which the registry takes the schema brings them into the table's own topic, in order.
@@ -58,7 +61,9 @@ func SourceDefaults() Source {
 		Latency:         "default",
 		Tombstones:      true,
 		OnRefusedSchema: "stop",
-		Buffer:          32 << 20,
+
+		UnavailableValuePlaceholder: "__debezium_unavailable_value",
+		Buffer:                      32 << 20,
 	}
 }
 
@@ -93,6 +98,9 @@ func (s Source) Validate() error {
 		if op != "t" && op != "none" {
 			errs = append(errs, fmt.Errorf("skipped_operations: %q: only t (truncate) can be left out, or none", op))
 		}
+	}
+	if s.UnavailableValuePlaceholder == "" {
+		errs = append(errs, errors.New("unavailable_value_placeholder: want a text that is no value"))
 	}
 	switch {
 	case s.OnRefusedSchema != "stop" && s.OnRefusedSchema != "quarantine":

@@ -144,7 +144,7 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 
 // mapping says how a source's tables become topics and schemas.
 func mapping(c config.Source) schemas.Mapping {
-	return schemas.Mapping{Prefix: c.TopicPrefix, Types: schemas.Types(c.Types), Shape: schemas.Shape(c.Shape)}
+	return schemas.Mapping{Prefix: c.TopicPrefix, Types: schemas.Types(c.Types), Shape: schemas.Shape(c.Shape), Placeholder: c.UnavailableValuePlaceholder}
 }
 
 // OfSink hides the configuration type of a sink connector.
