@@ -29,10 +29,9 @@ func TestAPartitionGoesOnBehindATombstoneThatWaitedForTheRegistry(t *testing.T) 
 	f.foreign = true
 	waits := make(chan struct{})
 	w.registry.failing(once(func() { close(waits) }))
-	tombstone := f.records(remove(1, nil, nil))[0]
-	tombstone.Value = nil
-	w.commit(kgo.TryCommit, tombstone)
-	l := w.start()
+	// There is nothing to write for it: its key is no row.
+	w.commit(kgo.TryCommit, &kgo.Record{Topic: ordersTopic, Key: []byte("order 1")})
+	l := w.start(func(o *Options) { o.Naming.Tables = map[string]Target{"public.orders": {Key: []string{"id"}}} })
 	<-waits // nothing else of the partition is fetched yet
 	f.send(insert(2, "b", "y"))
 	w.holds("public.orders", "id=2 note=b big=y")

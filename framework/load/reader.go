@@ -268,6 +268,9 @@ func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now 
 		r.advance(p, rec, p.seen, now)
 		return nil
 	}
+	if err == nil && rec.Value == nil && rec.Key != nil && s.hasVersion && !s.hasOp {
+		s, err = r.catalog.alone(ctx, rec, s, p.codec)
+	}
 	var id uint32
 	var body []byte
 	if err == nil {
@@ -285,6 +288,10 @@ func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now 
 		bad, ok := errors.AsType[*unreadable](err)
 		if !ok {
 			return err
+		}
+		if bad.stage == stageKey && p.codec.speaksTwice(rec) {
+			r.advance(p, rec, later(p.seen, s.version), now)
+			return nil
 		}
 		e = event{record: rec, unreadable: bad, version: s.version}
 	}
