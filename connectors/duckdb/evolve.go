@@ -69,8 +69,11 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(have.columns) == 0 && known.made {
+		return nil, nil, s.droppedError(t)
+	}
 	var statements []string
-	after := record{names: names{}, version: sourceVersion(t)}
+	after := record{names: names{}, version: sourceVersion(t), made: true}
 	if len(have.columns) == 0 {
 		create, err := createTable(have, t)
 		if err != nil {
@@ -100,6 +103,13 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 	}
 	have, err = s.describe(ctx, schema, name)
 	return have, after.columns(t), err
+}
+
+// droppedError is about a table that was made ready before and is there no more. Made again it would have the rows from the
+// ledger's offset on, and none of those before it.
+func (s *Sink) droppedError(t *sink.Table) error {
+	return failure.As(failure.Gap, fmt.Errorf("table %s of the target was dropped, and the rows in it are gone", t),
+		fmt.Sprintf("put it back with its rows; or stop the sink, run: DELETE FROM %s WHERE %s, and read its topic from the beginning", s.columns, whereTable(t)))
 }
 
 func (s *Sink) describe(ctx context.Context, schema, name string) (*target, error) {
@@ -143,16 +153,18 @@ func sourceID(t *sink.Table) uint32 {
 }
 
 // readRecord returns what was recorded of the target's columns for this very table of the source. A source without ids
-// of tables has none of columns either: what an earlier release recorded for it is not believed.
+// of tables has none of columns either: of its tables is recorded that they were made, and what an earlier release recorded
+// of their columns is not believed.
 func (s *Sink) readRecord(ctx context.Context, t *sink.Table) (record, error) {
 	r := record{names: names{}}
-	if sourceID(t) == 0 {
-		return r, nil
-	}
 	rows, err := s.session.query(ctx, fmt.Sprintf("SELECT CAST(column_id AS VARCHAR), column_name, CAST(version AS VARCHAR) FROM %s WHERE %s AND source_table = %d",
 		s.columns, whereTable(t), sourceID(t)))
 	if err != nil {
 		return r, err
+	}
+	r.made = len(rows) > 0
+	if sourceID(t) == 0 {
+		return r, nil
 	}
 	for _, row := range rows {
 		id, err := strconv.ParseInt(row[0], 10, 32)
@@ -168,14 +180,20 @@ func (s *Sink) readRecord(ctx context.Context, t *sink.Table) (record, error) {
 }
 
 func (s *Sink) writeRecord(ctx context.Context, t *sink.Table, r record) error {
-	if _, err := s.session.exec(ctx, "DELETE FROM "+s.columns+" WHERE "+whereTable(t)); err != nil || len(r.names) == 0 {
+	if _, err := s.session.exec(ctx, "DELETE FROM "+s.columns+" WHERE "+whereTable(t)); err != nil {
 		return err
 	}
 	schema, name := targetName(t)
-	values := make([]string, 0, len(r.names))
-	for _, id := range sortedIDs(r.names) {
+	var values []string
+	add := func(id int32, column string) {
 		values = append(values, fmt.Sprintf("(%s, %s, %d, %d, %s, %d)",
-			warehouse.QuoteText(schema), warehouse.QuoteText(name), sourceID(t), id, warehouse.QuoteText(r.names[id]), r.version))
+			warehouse.QuoteText(schema), warehouse.QuoteText(name), sourceID(t), id, warehouse.QuoteText(column), r.version))
+	}
+	for _, id := range sortedIDs(r.names) {
+		add(id, r.names[id])
+	}
+	if len(r.names) == 0 {
+		add(0, "") // that the table was made
 	}
 	_, err := s.session.exec(ctx, "INSERT INTO "+s.columns+
 		" (table_schema, table_name, source_table, column_id, column_name, version) VALUES "+strings.Join(values, ", "))

@@ -27,9 +27,13 @@ func (n names) learn(c *schemas.Column) {
 type record struct {
 	names   names
 	version uint64
+	// made says that the table was there once.
+	made bool
 }
 
-func (r record) equal(s record) bool { return r.version == s.version && maps.Equal(r.names, s.names) }
+func (r record) equal(s record) bool {
+	return r.version == s.version && r.made == s.made && maps.Equal(r.names, s.names)
+}
 
 // passed says that the target has seen a later version than t: its columns were renamed since, and stay as they are.
 func (r record) passed(t *sink.Table) bool { return sourceVersion(t) < r.version }
@@ -97,7 +101,7 @@ func planChanges(have *target, known record, t *sink.Table) ([]string, record, e
 	if err := checkNames(t); err != nil {
 		return nil, known, err
 	}
-	p := planner{table: t, now: &target{catalog: have.catalog, schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version}}
+	p := planner{table: t, now: &target{catalog: have.catalog, schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version, made: true}}
 	p.now.columns = append(p.now.columns, have.columns...)
 	for id, name := range known.names {
 		if p.now.column(name) >= 0 {

@@ -219,12 +219,15 @@ func (r columnRecord) is(c *schemas.Column) bool {
 var errTableChanged = errors.New("another member, or somebody, has changed the table meanwhile")
 
 // stampSQL gives a text that changes whenever a member evolves a table to another version, and when somebody makes or drops
-// a unique index: without that on the key, repeats would be added and rows missed that ON CONFLICT would refuse.
+// a unique index, or changes the columns. Without the index on the key, repeats would be added and rows missed that ON
+// CONFLICT would refuse; a COPY sends the bytes of the type that the column had, and float8 takes those of a bigint.
 func (s *pgSink) stampSQL() string {
 	return "select coalesce((select source_id || ' ' || version from " + s.own("tables") + ` where table_schema = $1 and table_name = $2), '') || ' ' ||
 	coalesce((select string_agg(i.indexrelid::text, ' ' order by i.indexrelid)
-		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relname = $2 and i.indisunique and i.indisvalid and i.indimmediate), '')`
+		from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate), '') || ' ' ||
+	coalesce((select string_agg(concat_ws(':', a.attnum, a.atttypid, a.atttypmod), ' ' order by a.attnum)
+		from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '')
+from (select) one left join (pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = $1) on c.relname = $2`
 }
 
 // own returns the quoted name of one of the sink's own tables.

@@ -76,6 +76,9 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {
 	if err != nil {
 		return err
 	}
+	if have == nil && record != nil {
+		return s.droppedError(t)
+	}
 	e := evolution{table: t, have: have, record: record}
 	wanted, err := s.wantedTypes(ctx, tx, t)
 	if err != nil {
@@ -97,6 +100,14 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {
 	err = s.writeRecord(ctx, tx, t, record, e.defaults)
 	crash.Point("postgres-sink.table-recorded")
 	return err
+}
+
+// droppedError is about a table that was made ready before and is there no more. Made again it would have the rows from the
+// ledger's offset on, and none of those before it.
+func (s *pgSink) droppedError(t *sink.Table) error {
+	return failure.As(failure.Gap, fmt.Errorf("table %s of the target was dropped, and the rows in it are gone", t),
+		fmt.Sprintf("put it back with its rows; or stop all copies, run: delete from %s where table_schema = %s and table_name = %s, "+
+			"and read its topic from the beginning", s.own("tables"), warehouse.QuoteText(t.Schema), warehouse.QuoteText(t.Name)))
 }
 
 // evolveError marks what only a person can solve: a statement that the data or other objects forbid.

@@ -383,3 +383,31 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s is different (-update-sql rewrites it):\n%s", path, diff)
 	}
 }
+
+// TestATableThatWasDroppedIsNotMadeAgainEmpty is about rows that nobody would miss: the ledger stands behind them.
+func TestATableThatWasDroppedIsNotMadeAgainEmpty(t *testing.T) {
+	foreign := targetOf(&schemas.Table{Name: "orders", Version: 4, Columns: ordersTable().Columns})
+	for _, table := range []*sink.Table{ordersTable(), foreign} {
+		f := newSinkFixture(t)
+		f.evolve(table)
+		f.write(table, row(sink.Upsert, 1, 5, nil, nil))
+		f.exec("drop table target.orders")
+		const record = `delete from "syncline"."tables" where table_schema = 'target' and table_name = 'orders'`
+		gap := func(err error) {
+			t.Helper()
+			if failure.Classify(err) != failure.Gap || !strings.Contains(err.Error(), record) {
+				t.Errorf("got %v, want a gap with the way out", err)
+			}
+		}
+		if err := f.tryWrite(table, row(sink.Upsert, 2, 5, nil, nil)); err == nil {
+			t.Error("a table that is not there takes rows")
+		}
+		gap(f.tryWrite(table, row(sink.Upsert, 2, 5, nil, nil)))
+		gap(f.open("test").Evolve(t.Context(), nil, table))
+		f.want("select to_regclass('target.orders')", "null")
+		f.exec(record)
+		f.evolve(table)
+		f.write(table, row(sink.Upsert, 1, 5, nil, nil))
+		f.want("select id, total from target.orders", "1|5")
+	}
+}

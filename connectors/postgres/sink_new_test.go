@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -89,6 +90,33 @@ func TestAnIndexThatIsDroppedUnderTheSinkIsMissed(t *testing.T) {
 			t.Errorf("rows that should be there: %d: no error at the second try", word)
 		}
 		f.want("select count(*), sum(total) from target.orders", before)
+	}
+}
+
+// TestAColumnWhoseTypeSomebodyChangedGetsItsValues is about a type whose bytes the old one's pass for: binary COPY does not
+// say which type it sends.
+func TestAColumnWhoseTypeSomebodyChangedGetsItsValues(t *testing.T) {
+	keyless := ordersTable()
+	keyless.Name, keyless.Key = "entries", nil
+	for _, table := range []*sink.Table{ordersTable(), keyless} {
+		f := newSinkFixture(t)
+		f.evolve(table)
+		rows := func(from int) []sink.Row {
+			rows := known(sink.Absent, from, sinkBulkRows, 7)
+			for i := range rows {
+				if len(table.Key) == 0 {
+					rows[i].Action = sink.Append
+				}
+			}
+			return rows
+		}
+		f.write(table, rows(0)...)
+		f.exec("alter table target." + table.Name + " alter column total type real")
+		if err := f.tryWrite(table, rows(1000)...); !errors.Is(err, errTableChanged) {
+			t.Errorf("%s: got %v, want that the table was changed", table.Name, err)
+		}
+		f.write(table, rows(1000)...)
+		f.want("select count(*), sum(total) from target."+table.Name, fmt.Sprintf("%d|%d", 2*sinkBulkRows, 14*sinkBulkRows))
 	}
 }
 

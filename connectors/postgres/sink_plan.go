@@ -62,12 +62,12 @@ func (s *pgSink) planFor(ctx context.Context, tx pgx.Tx, t *sink.Table) (*sinkPl
 	if err != nil {
 		return nil, err
 	}
-	if have == nil {
-		return nil, fmt.Errorf("table %s does not exist any more", t)
-	}
 	record, err := s.readRecord(ctx, tx, t)
 	if err != nil {
 		return nil, err
+	}
+	if have == nil {
+		return nil, s.droppedError(t)
 	}
 	p, err := newSinkPlan(t, have, record)
 	if err != nil {

@@ -80,11 +80,6 @@ func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.O
 		}
 	}
 	s.claimBackoff.Reset()
-	for topic := range offsets { // a pause outlives the stay of a partition
-		for n := range offsets[topic] {
-			s.client.ResumeFetchPartitions(map[string][]int32{topic: {n}})
-		}
-	}
 	// For the lag of a partition that brings no records. Without an answer it is unknown until the first poll.
 	ends, _ := kadm.NewClient(s.client).ListCommittedOffsets(ctx, topicsOf(offsets)...)
 	s.mu.Lock()
@@ -99,6 +94,8 @@ func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.O
 			stale.gone.Store(true) // its fence is the old one
 		}
 		s.owned[topicPartition{p.Topic, p.Partition.Partition}] = p
+		// A pause outlives the stay of a partition. From here on nobody pauses for the stay before: see reader.pause.
+		s.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
 		if end, ok := ends.Lookup(p.Topic, p.Partition.Partition); ok && end.Err == nil {
 			p.committable.Store(end.Offset)
 		}

@@ -100,6 +100,12 @@ func (c *codec) fits(r *kgo.Record, id uint32, s stamp) bool {
 		(c.ours || c.keyed || c.anyKey || r.Key == nil)
 }
 
+// speaksTwice reports whether r is a tombstone behind an envelope of another program that has said all of it. Its own
+// deletion is written again, for the case that the cleaner has left it alone; where the key is no row, that must be enough.
+func (c *codec) speaksTwice(r *kgo.Record) bool {
+	return c != nil && !c.ours && c.anyKey && r.Value == nil && c.topic == r.Topic && !c.value.Bare()
+}
+
 type codecKey struct {
 	topic string
 	id    uint32
@@ -286,9 +292,32 @@ func keepKey(t, before *schemas.Table) bool {
 	return true
 }
 
+// alone completes the stamp of a tombstone of ours whose delete was not read: the cleaner of a compacted topic leaves it
+// as the last word on its key. It has no table of its own, so that of the record before it counts, else that of its time.
+func (c *catalog) alone(ctx context.Context, r *kgo.Record, s stamp, last *codec) (stamp, error) {
+	s.hasTable = true
+	if last != nil && last.ours && last.topic == r.Topic {
+		s.schema, s.table = last.id, last.stamp
+		return s, nil
+	}
+	key, found := c.tables.keyAt(r.Topic, s.version.High)
+	if !found {
+		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		if err := c.tables.refresh(ctx); err != nil {
+			return s, err
+		}
+		if key, found = c.tables.keyAt(r.Topic, s.version.High); !found {
+			return s, fmt.Errorf("topic %s does not describe %s yet", c.tables.topic, r.Topic)
+		}
+	}
+	s.schema, s.table = key.SchemaID, key.Version
+	return s, nil
+}
+
 // valueOf returns the schema id and the body of r's value. A record without value has the id of the schema that its value
-// would have: a source of ours says it, the topic of another program is asked for (0: what has no value says nothing
-// there, such as the tombstone behind the envelope of a delete).
+// would have: a source of ours says it, the topic of another program is asked for (0: there is no schema, and nothing to
+// delete).
 func (c *catalog) valueOf(ctx context.Context, r *kgo.Record, s stamp, last *codec) (id uint32, body []byte, err error) {
 	switch {
 	case r.Value != nil:
@@ -301,16 +330,16 @@ func (c *catalog) valueOf(ctx context.Context, r *kgo.Record, s stamp, last *cod
 	case s.hasOp:
 		return s.schema, nil, nil
 	case s.hasVersion || r.Key == nil:
-		return 0, nil, nil
+		return s.schema, nil, nil
 	}
-	id, err = c.rowSchema(ctx, r.Topic, last)
+	id, err = c.latest(ctx, r.Topic, last)
 	return id, nil, err
 }
 
-// rowSchema returns the schema id of a foreign topic whose values are rows without an envelope, 0 for any other topic.
-func (c *catalog) rowSchema(ctx context.Context, topic string, last *codec) (uint32, error) {
+// latest returns the id of the newest schema of a foreign topic's values, 0 where there is none that can be read.
+func (c *catalog) latest(ctx context.Context, topic string, last *codec) (uint32, error) {
 	if last != nil && last.topic == topic {
-		return last.rowID(), nil
+		return last.foreignID(), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -321,21 +350,21 @@ func (c *catalog) rowSchema(ctx context.Context, topic string, last *codec) (uin
 	if err != nil {
 		return 0, err
 	}
-	if bare, err := schemas.IsRow(text); err != nil || !bare {
+	if _, err := schemas.IsRow(text); err != nil {
 		return 0, nil // what cannot be read has nothing to delete
 	}
 	return id, nil
 }
 
-// rowID is the id of k's schema where the values are rows without an envelope of another program, else 0.
-func (k *codec) rowID() uint32 {
-	if k.ours || !k.value.Bare() {
+// foreignID is the id of k's schema, 0 where it is ours: tombstones of ours have a version.
+func (k *codec) foreignID() uint32 {
+	if k.ours {
 		return 0
 	}
 	return k.id
 }
 
-// unregistered is rowSchema for a topic whose schemas have subjects of other names: one that was read from any of the
+// unregistered is latest for a topic whose schemas have subjects of other names: one that was read from any of the
 // topic's partitions tells, else the names that Debezium's envelope has under the strategies of subjects. A tombstone
 // of which neither tells what it means is not passed over: it may delete a row.
 func (c *catalog) unregistered(ctx context.Context, topic string) (uint32, error) {
@@ -346,13 +375,13 @@ func (c *catalog) unregistered(ctx context.Context, topic string) (uint32, error
 		}
 	}
 	if newest != nil {
-		return newest.rowID(), nil
+		return newest.foreignID(), nil
 	}
 	envelope := schemas.EnvelopeName(topic)
 	for _, subject := range [...]string{envelope, topic + "-" + envelope} {
-		_, _, err := c.registry.Latest(ctx, subject)
+		id, _, err := c.registry.Latest(ctx, subject)
 		if !errors.Is(err, registry.ErrNotRegistered) {
-			return 0, err
+			return id, err
 		}
 	}
 	return 0, &unreadable{stageValue, fmt.Errorf("a tombstone that may delete a row, but the schema of the topic's values is not known: subject %s-value "+

@@ -127,20 +127,20 @@ func TestATombstoneIsKnownByWhatAnotherPartitionHasShown(t *testing.T) {
 	add(topic, 4, row)
 	add(topic, 5, row)
 	add("flink.customers", 6, envelope)
-	for topic, want := range map[string]uint32{topic: 5, "flink.customers": 0} {
-		if id, err := c.rowSchema(t.Context(), topic, nil); id != want || err != nil {
+	for topic, want := range map[string]uint32{topic: 5, "flink.customers": 6} {
+		if id, err := c.latest(t.Context(), topic, nil); id != want || err != nil {
 			t.Errorf("%s: schema %d, %v; want %d", topic, id, err, want)
 		}
 	}
 }
 
-func TestAPlainTombstoneOfAnEnvelopeIsHarmlessUnderEveryStrategy(t *testing.T) {
+func TestTheSchemaOfATombstoneIsFoundUnderEveryStrategy(t *testing.T) {
 	const topic = "my-app.public.orders"
 	for _, subject := range []string{topic + "-value", "my_app.public.orders.Envelope", topic + "-my_app.public.orders.Envelope"} {
 		c := newCatalog(&Options{Registry: newRegistry()}, nil)
-		c.registry.(*registryModel).register(subject, flinkEnvelope)
-		if id, err := c.rowSchema(t.Context(), topic, nil); id != 0 || err != nil {
-			t.Errorf("%s: schema %d, %v", subject, id, err)
+		want := c.registry.(*registryModel).register(subject, flinkEnvelope)
+		if id, err := c.latest(t.Context(), topic, nil); id != want || err != nil {
+			t.Errorf("%s: schema %d, %v; want %d", subject, id, err, want)
 		}
 	}
 }

@@ -91,6 +91,18 @@ type registryModel struct {
 	latest map[string]uint32 // by subject
 	hidden map[uint32]bool
 	asked  atomic.Int64
+	// fault, when set, is asked before an answer is given; an error of it is the answer.
+	fault atomic.Pointer[func() error]
+}
+
+// failing sets the fault.
+func (r *registryModel) failing(f func() error) { r.fault.Store(&f) }
+
+func (r *registryModel) fails() error {
+	if f := r.fault.Load(); f != nil {
+		return (*f)()
+	}
+	return nil
 }
 
 func newRegistry() *registryModel {
@@ -98,6 +110,9 @@ func newRegistry() *registryModel {
 }
 
 func (r *registryModel) Latest(_ context.Context, subject string) (uint32, string, error) {
+	if err := r.fails(); err != nil {
+		return 0, "", err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id, ok := r.latest[subject]
@@ -109,6 +124,9 @@ func (r *registryModel) Latest(_ context.Context, subject string) (uint32, strin
 
 func (r *registryModel) ByID(_ context.Context, id uint32) (string, error) {
 	r.asked.Add(1)
+	if err := r.fails(); err != nil {
+		return "", err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if text, ok := r.texts[id]; ok && !r.hidden[id] {

@@ -269,6 +269,9 @@ func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now 
 		r.advance(p, rec, p.seen, now)
 		return nil
 	}
+	if err == nil && rec.Value == nil && rec.Key != nil && s.hasVersion && !s.hasOp {
+		s, err = r.catalog.alone(ctx, rec, s, p.codec)
+	}
 	var id uint32
 	var body []byte
 	if err == nil {
@@ -287,10 +290,12 @@ func (r *reader) record(ctx context.Context, p *partition, rec *kgo.Record, now 
 		if !ok {
 			return err
 		}
+		if bad.stage == stageKey && p.codec.speaksTwice(rec) {
+			r.advance(p, rec, later(p.seen, s.version), now)
+			return nil
+		}
 		e = event{record: rec, unreadable: bad, version: s.version}
 	}
-	p.unstall()
-	r.resume(p)
 	if e.op != schemas.Message || e.unreadable != nil {
 		e.part = p
 		r.batch.add(e)
@@ -372,8 +377,10 @@ func (r *reader) holds(topic string) bool {
 	return false
 }
 
-// advance says that a record is dealt with.
+// advance says that a record is dealt with, whatever became of it: the partition goes on.
 func (r *reader) advance(p *partition, rec *kgo.Record, seen schemas.Version, now time.Time) {
+	p.unstall()
+	r.resume(p)
 	p.next, p.seen = rec.Offset+1, seen
 	r.batch.reach(p, p.next, seen, now)
 }
@@ -454,15 +461,25 @@ func (p *partition) awaits(q *partition) {
 	p.trouble.Store(&err)
 }
 
-// pause stops fetching a partition that cannot go on, so that its queue stays as it is.
+// pause stops fetching a partition that cannot go on, so that its queue stays as it is. The client's pause is by name and
+// outlives the stay of a partition: one that has come back meanwhile must not be paused for what its first stay waited for.
 func (r *reader) pause(p *partition) {
-	r.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
-	p.paused = true
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.owned[topicPartition{p.Topic, p.Partition.Partition}] == p {
+		r.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
+		p.paused = true
+	}
 }
 
 func (r *reader) resume(p *partition) {
-	if p.paused {
-		r.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
-		p.paused = false
+	if !p.paused {
+		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.owned[topicPartition{p.Topic, p.Partition.Partition}] == p {
+		r.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
+	}
+	p.paused = false
 }

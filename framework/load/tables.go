@@ -59,6 +59,22 @@ func (t *tables) at(topic string, position uint64) *schemas.Table {
 	return found
 }
 
+// keyAt returns the key of the table that the topic carried when the source stood at the position, of its first one where that
+// came later.
+func (t *tables) keyAt(topic string, position uint64) (found schemas.TableKey, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key := range t.byKey {
+		switch {
+		case key.Topic != topic:
+		case !ok, found.Version > position && key.Version < found.Version,
+			key.Version <= position && key.Version > found.Version:
+			found, ok = key, true
+		}
+	}
+	return found, ok
+}
+
 // since returns the table that the topic has carried since an earlier version of it; nil when it does not say so. A later
 // version that was described before the earlier one is of another time: the topic was made again, and its source's log counts
 // from the beginning. What the target remembers of that time is nothing that this topic's rows can be mapped onto.

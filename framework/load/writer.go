@@ -430,6 +430,9 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 			return context.Cause(soft) // whatever the error is called: it is the stop that cut the try off
 		}
 		err = fmt.Errorf("prepare table %s: %w", t, err)
+		if failure.Classify(err) == failure.Gap {
+			return failure.As(failure.Gap, err, w.opts.resetHint(p.Topic))
+		}
 		if failure.IsFinal(err) || errors.Is(err, errScattered) && time.Since(began) > scatteredPatience {
 			return err
 		}

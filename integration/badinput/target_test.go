@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -19,6 +20,8 @@ type sinkKind struct {
 	group        func(s *scene) string
 	// empty takes everything out of the target.
 	empty func(s *scene)
+	// run runs SQL in the target.
+	run func(s *scene, sql string)
 }
 
 func sinkKinds() []sinkKind {
@@ -26,6 +29,7 @@ func sinkKinds() []sinkKind {
 		name: "postgres", binary: "postgres-sink", yaml: (*scene).copyYAML,
 		group: func(s *scene) string { return "syncline." + s.name + "-copy" },
 		empty: func(s *scene) { s.exec(s.target, "DROP SCHEMA syncline CASCADE; DROP TABLE item") },
+		run:   func(s *scene, sql string) { s.exec(s.target, sql) },
 	}}
 	if duckdb.Available {
 		kinds = append(kinds, sinkKind{
@@ -36,6 +40,7 @@ func sinkKinds() []sinkKind {
 					s.t.Fatal(err)
 				}
 			},
+			run: (*scene).execDuckDB,
 		})
 	}
 	return kinds
@@ -168,6 +173,36 @@ func TestALedgerThatVanishedIsAGap(t *testing.T) {
 			s.resetOffset(kind.group(s), s.topic("item"), 0)
 			sink.Start()
 			s.caughtUp(sink, 1)
+			s.stop(sink)
+		})
+	}
+}
+
+// recordOf finds the statement of the message; in the log it has escapes.
+var recordOf = regexp.MustCompile(`(?im)^syncline: .*run: (delete from .*?), and read`)
+
+func TestATableThatWasDroppedIsAGap(t *testing.T) {
+	for _, kind := range sinkKinds() {
+		t.Run(kind.name, func(t *testing.T) {
+			s := newScene(t).withTarget()
+			s.startPublished()
+			sink := s.start(kind.binary, kind.yaml(s))
+			s.caughtUp(sink, 1)
+			s.stop(sink)
+			kind.run(s, "DROP TABLE public.item")
+			s.exec(s.source, "INSERT INTO item VALUES (2, 'two')")
+			sink.Start()
+			s.mustStop(sink, 3, "target-dropped-"+kind.name)
+
+			// The way out, as the message gives it.
+			statement := recordOf.FindStringSubmatch(sink.Output())
+			if statement == nil {
+				t.Fatalf("no statement in the message: %s", sink.Output())
+			}
+			kind.run(s, statement[1])
+			s.resetOffset(kind.group(s), s.topic("item"), 0)
+			sink.Start()
+			s.caughtUp(sink, 2)
 			s.stop(sink)
 		})
 	}
