@@ -186,6 +186,8 @@ type wireColumn struct {
 	// wire is the type that the server sends: domains are resolved.
 	wire     uint32
 	nullable bool
+	// labels of an enum, nil for other types and in a snapshot.
+	labels labelSet
 }
 
 // layout makes a table out of the attributes that the server sends, in the order in which it sends them. The version is

@@ -19,6 +19,8 @@ type relation struct {
 	layout *layout
 	// nullable columns that the catalog of today calls NOT NULL, but that have held a null at this moment of the log.
 	nullable map[string]bool
+	// labels that a column's enum has had at this moment of the log, and that the catalog of today does not know.
+	labels map[string][]string
 	// described says that written and from are set: written is nil unless the key is deferrable, and from is the table
 	// behind FROM.
 	described bool
@@ -74,6 +76,7 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 	if err != nil {
 		return nil, nil, err
 	}
+	rel.setLabels(lay)
 	if m.identity == 'f' && info.deferrable && len(lay.key) > 0 {
 		rel.written = r.stream.collisions.of(m, lay, info.kind == 'p')
 	}
@@ -277,6 +280,16 @@ func (r *reading) decode(ctx context.Context, rel *relation, fields []field, row
 		switch fields[i].kind {
 		case 't':
 			row[c.row] = c.decode(fields[i].text, &r.arena)
+			if c.labels == nil {
+				continue
+			}
+			if label, found := c.labels.lacks(row[c.row]); found {
+				row, err := r.relabel(ctx, rel, i, label, row)
+				if err != nil {
+					return err
+				}
+				return r.decode(ctx, rel, fields, row)
+			}
 		case 'n':
 			if !c.nullable {
 				return r.relax(ctx, rel, i, fields, row)
@@ -299,16 +312,26 @@ func (r *reading) relax(ctx context.Context, rel *relation, column int, fields [
 		return fmt.Errorf("column %s of %s is null and cannot be", name, rel.layout.table)
 	}
 	rel.nullable[name] = true
-	sameOld := len(row) > 0 && len(rel.before) > 0 && &row[0] == &rel.before[0]
-	before := rel.before
-	if err := r.compile(ctx, rel); err != nil {
+	row, err := r.compileAgain(ctx, rel, row)
+	if err != nil {
 		return err
 	}
-	if sameOld {
-		return r.decode(ctx, rel, fields, rel.before)
+	return r.decode(ctx, rel, fields, row)
+}
+
+// compileAgain compiles the table once more on account of the row that is being decoded. row is one of rel's two, which
+// are made anew; its new place is returned.
+func (r *reading) compileAgain(ctx context.Context, rel *relation, row []schemas.Value) ([]schemas.Value, error) {
+	old := len(row) > 0 && len(rel.before) > 0 && &row[0] == &rel.before[0]
+	before := rel.before
+	if err := r.compile(ctx, rel); err != nil {
+		return nil, err
+	}
+	if old {
+		return rel.before, nil
 	}
 	copy(rel.before, before)
-	return r.decode(ctx, rel, fields, rel.after)
+	return rel.after, nil
 }
 
 // decodeOld gives the old row of the current message: nil, the key alone, or all of it.
@@ -324,8 +347,19 @@ func (r *reading) decodeOld(ctx context.Context, rel *relation) (row []schemas.V
 		}
 		clear(rel.before)
 		for i, f := range m.old {
-			if c := &rel.layout.columns[i]; c.row >= 0 && f.kind == 't' {
-				rel.before[c.row] = c.decode(f.text, &r.arena)
+			c := &rel.layout.columns[i]
+			if c.row < 0 || f.kind != 't' {
+				continue
+			}
+			rel.before[c.row] = c.decode(f.text, &r.arena)
+			if c.labels == nil {
+				continue
+			}
+			if label, found := c.labels.lacks(rel.before[c.row]); found {
+				if _, err := r.relabel(ctx, rel, i, label, rel.before); err != nil {
+					return nil, false, err
+				}
+				return r.decodeOld(ctx, rel)
 			}
 		}
 		return rel.before, true, nil
