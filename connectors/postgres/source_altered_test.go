@@ -71,3 +71,25 @@ func diffLabels(t *testing.T, events []event, want ...string) {
 		diff(t, got, want...)
 	}
 }
+
+func TestSnapshotLocksOnlyTheTableThatItReads(t *testing.T) {
+	d := newDatabase(t)
+	d.exec("create table a (id int primary key); create table b (id int primary key); insert into a values (1); insert into b values (2)")
+	locked, goOn := make(chan struct{}), make(chan struct{})
+	out := newRecorder()
+	out.before = func(events int) {
+		if events == 0 {
+			close(locked)
+			<-goOn
+		}
+	}
+	r := d.start(d.config(), source.Position{}, out)
+	<-locked // a's only row is on its way
+	got := d.scalar(`select string_agg(relation::regclass::text, ' ') from pg_locks
+		where relation in ('a'::regclass, 'b'::regclass) and mode = 'AccessShareLock'`)
+	close(goOn)
+	if got != "a" {
+		t.Errorf("locked while a is read: %s", got)
+	}
+	diff(t, texts(r.waitCount(2)), "r a - (1)", "r b - (2)")
+}
