@@ -426,7 +426,6 @@ func (rel *relation) incomplete() bool {
 // lookup gives the query that reads the unchanged columns of the new row by its key, as text.
 func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []uint32) {
 	var columns, where []string
-	t := rel.layout.table
 	for i, c := range rel.layout.columns {
 		if c.row < 0 {
 			continue
@@ -435,7 +434,7 @@ func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []
 		if rel.after[c.row].IsUnchanged() {
 			columns = append(columns, name)
 		}
-		if t.Columns[c.row].Key == 0 {
+		if rel.layout.table.Columns[c.row].Key == 0 {
 			continue
 		}
 		f := m.new[i]
@@ -445,6 +444,11 @@ func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []
 		params, oids = append(params, f.text), append(oids, c.wire)
 		where = append(where, fmt.Sprintf("%s = $%d", name, len(params)))
 	}
-	return "select " + strings.Join(columns, ", ") + " from " + quoteTable(t.Schema, t.Name) +
-		" where " + strings.Join(where, " and "), params, oids
+	return rel.selectWhere(columns, where), params, oids
+}
+
+// selectWhere gives a query of the table that finds nothing where another one has its name by now.
+func (rel *relation) selectWhere(columns, where []string) string {
+	return fmt.Sprintf("select %s from %s where %s and to_regclass(%s) = %d::oid", strings.Join(columns, ", "), rel.from,
+		strings.Join(where, " and "), quoteLiteral(quoteTable(rel.message.schema, rel.message.name)), rel.message.oid)
 }

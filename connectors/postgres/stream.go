@@ -372,7 +372,7 @@ func (r *reading) emit(c schemas.Change) error {
 
 // complete reads the columns that a key change did not send: for the new key they are nowhere else. The row may have
 // changed since; then the change that follows brings what is read here already, and does no harm. If it is gone, what
-// removed it follows.
+// removed it follows. If the table cannot be read as it was, the row may live all the same.
 func (r *reading) complete(ctx context.Context, rel *relation) error {
 	if !rel.incomplete() {
 		return nil
@@ -382,15 +382,16 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 	}
 	sql, params, oids := rel.lookup(&r.stream.msg)
 	result := r.catalog.conn.PgConn().ExecParams(ctx, sql, params, oids, nil, nil).Read()
+	if isGone(result.Err) {
+		return r.whetherGone(ctx, rel)
+	}
 	if result.Err != nil {
-		if isGone(result.Err) {
-			return nil
-		}
 		return fmt.Errorf("read the unchanged columns of a row of %s by its new key: %w", rel.layout.table, result.Err)
 	}
-	if len(result.Rows) == 1 {
-		rel.fillFrom(result, &r.arena)
+	if len(result.Rows) != 1 {
+		return r.whetherRenamed(ctx, rel)
 	}
+	rel.fillFrom(result, &r.arena)
 	return nil
 }
 
@@ -421,10 +422,14 @@ func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 	}
 }
 
-// isGone tells that the table or one of its columns does not exist any more.
+// isGone tells that the table, its schema or one of its columns does not exist any more, or that a column of the key has a
+// type that does not compare with the one that it had.
 func isGone(err error) bool {
-	code := sqlState(err)
-	return code == "42P01" || code == "42703" || code == "3F000"
+	switch sqlState(err) {
+	case "42P01", "42703", "3F000", "42883":
+		return true
+	}
+	return false
 }
 
 // fillFrom takes the values that complete has read, which are in the order of lookup.
