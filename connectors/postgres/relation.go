@@ -91,15 +91,16 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 	if err != nil {
 		return err
 	}
+	changed := r.source.state.table(m.oid).note(sent)
 	if last := r.known[m.oid]; last != nil && last.SameShape(lay.table) {
 		lay.table = last // the same version: whoever has compiled something for it finds it again
 	} else {
-		changed := r.source.state.version(lay.table, uint64(r.stream.commit))
+		changed = r.source.state.version(lay.table, uint64(r.stream.commit)) || changed
 		r.known[m.oid] = lay.table
-		if changed {
-			if err := r.setState(false); err != nil {
-				return err
-			}
+	}
+	if changed {
+		if err := r.setState(false); err != nil {
+			return err
 		}
 	}
 	rel.layout = lay
@@ -112,6 +113,7 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 // mergeAttributes completes the message's columns from the catalog.
 func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *relationInfo) ([]attribute, error) {
 	sent := matchAttributes(rel.message.columns, info.attributes, r.stream.last[rel.message.oid])
+	rel.recall(sent, info.attributes, r.source.state.table(rel.message.oid))
 	for i, c := range rel.message.columns {
 		if sent[i].typmod != c.typmod {
 			sent[i].typmod, sent[i].typeText = c.typmod, ""
@@ -127,8 +129,26 @@ func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *rela
 			sent[i].typeText = text
 		}
 	}
-	inferNumbers(sent, info.attributes)
 	return sent, nil
+}
+
+// recall completes the columns that are not in the catalog as the message has them: altered, renamed or dropped since. A
+// column that came out nullable for want of knowledge would make a schema that the next one does not follow from.
+func (rel *relation) recall(sent, catalog []attribute, t *tableState) {
+	announced, unknown := make([]attribute, len(sent)), make([]bool, len(sent))
+	for i, c := range rel.message.columns {
+		announced[i], unknown[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}, sent[i].num == 0
+	}
+	inferNumbers(sent, catalog)
+	last, recorded := t.notNull(announced)
+	for i, c := range rel.message.columns {
+		if unknown[i] && recorded {
+			sent[i].notNull = last[i]
+		}
+		if c.key && (rel.message.identity == 'd' || rel.message.identity == 'i') {
+			sent[i].notNull = true // PostgreSQL takes no other columns for an identity
+		}
+	}
 }
 
 func (r *reading) typeText(ctx context.Context, c relationColumn) (string, error) {
@@ -201,7 +221,7 @@ func hasRoom(catalog []attribute, num int16, before, behind int) bool {
 
 // inferNumbers finds the numbers of columns that the catalog knows under another name by now (renamed, dropped, of
 // another type): columns come in the order of their numbers, so where as many numbers as columns are left between two
-// known ones, they belong to each other.
+// known ones, they belong to each other. What the catalog says of the number today is the best guess for what was then.
 func inferNumbers(sent, all []attribute) {
 	for i := 0; i < len(sent); {
 		if sent[i].num != 0 {
@@ -219,15 +239,15 @@ func inferNumbers(sent, all []attribute) {
 		if end < len(sent) {
 			high = sent[end].num
 		}
-		var free []int16
+		var free []attribute
 		for _, a := range all {
 			if a.num > low && a.num < high && !a.hidden {
-				free = append(free, a.num)
+				free = append(free, a)
 			}
 		}
 		if len(free) == end-i {
-			for j, num := range free {
-				sent[i+j].num = num
+			for j, a := range free {
+				sent[i+j].num, sent[i+j].notNull, sent[i+j].def, sent[i+j].generated = a.num, a.notNull, a.def, a.generated
 			}
 		}
 		i = end

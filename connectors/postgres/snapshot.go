@@ -161,6 +161,7 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 		return err
 	}
 	r.source.state.version(lay.table, uint64(snap.at)-1)
+	t.state.note(lay.attributes)
 	r.known[lay.table.ID] = lay.table
 	if err := r.setState(false); err != nil {
 		return err
