@@ -377,9 +377,7 @@ func (r *reading) untold(ctx context.Context, rel *relation) error {
 		return failure.As(failure.Gap, errors.New("the table was altered since, so that it cannot be told"),
 			"with postgres.start: snapshot the table is read again")
 	}
-	t := s.state.table(rel.message.oid)
-	t.Done, t.Again = false, true
-	if err := r.awaitState(ctx); err != nil {
+	if err := r.readAgain(ctx, s.state.table(rel.message.oid)); err != nil {
 		return err
 	}
 	crash.Point("postgres-source.after-untold")

@@ -3,9 +3,12 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -47,7 +50,38 @@ func (r *reading) relation(ctx context.Context, oid uint32) (*relation, error) {
 	if !r.source.tables[oid] || !r.source.state.table(oid).Done {
 		return nil, nil // looked up again every time: a snapshot may finish between two changes
 	}
+	if err := r.checkName(ctx, &rel.message); err != nil {
+		return nil, err
+	}
 	return rel, r.compile(ctx, rel)
+}
+
+// errRenamed ends a run: the next one reads the table.
+var errRenamed = errors.New("a table was renamed, and what it holds is not under its new name; it is read again")
+
+// checkName has a table read again that has got another name. Its changes go to another topic from here on, which would
+// have the rows alone that change later. Who wants changes only gets what he wants.
+func (r *reading) checkName(ctx context.Context, m *relationMessage) error {
+	s := r.source
+	t, name := s.state.table(m.oid), relationName{schema: m.schema, name: m.name}.String()
+	if t.Name == name || t.Version == 0 {
+		return nil
+	}
+	if s.cfg.Start == startStream {
+		s.log.Warn("a table was renamed: under its new name there are the rows alone that change from now on",
+			zap.String("was", t.Name), zap.String("table", name))
+		return nil
+	}
+	if err := r.readAgain(ctx, t); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is %s now: %w", t.Name, name, errRenamed)
+}
+
+// readAgain has the next run read the table.
+func (r *reading) readAgain(ctx context.Context, t *tableState) error {
+	t.Done, t.Again = false, true
+	return r.awaitState(ctx)
 }
 
 // describe finds out what the relation message means, without a version.

@@ -205,3 +205,50 @@ func TestRowsOfBeforeAnAlterKeepTheirSchemaAfterARestart(t *testing.T) {
 	tables, _ = read(from)
 	diff(t, tables, "a: id code v? n away?", "b: id v? w?", "a: id c v? n")
 }
+
+func TestRenamedTableIsReadAgainUnderItsNewName(t *testing.T) {
+	for _, c := range []struct {
+		name, rename, insert, truncate, row string
+		away                                bool
+	}{
+		{name: "name", rename: "alter table a rename to b", insert: "insert into b", truncate: "t b - -", row: "b - "},
+		{name: "name while away", rename: "alter table a rename to b", insert: "insert into b", truncate: "t b - -", row: "b - ", away: true},
+		{name: "schema", rename: "create schema s; alter table a set schema s", insert: "insert into s.a", truncate: "t a - -", row: "a - "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDatabase(t)
+			d.exec("create table a (id int primary key); insert into a values (1)")
+			cfg := d.config()
+			cfg.Tables = []string{"*.*"}
+			out := newRecorder()
+			r := d.start(cfg, source.Position{}, out)
+			r.waitCount(1)
+			if c.away {
+				_ = r.stop()
+			}
+			d.exec("insert into a values (2)")
+			if !c.away {
+				r.waitCount(2)
+			}
+			d.exec(c.rename)
+			d.exec(c.insert + " values (3)")
+			if c.away {
+				from := out.position()
+				out = newRecorder()
+				r = d.start(cfg, from, out)
+			}
+			if err := r.join(); !errors.Is(err, errRenamed) {
+				t.Fatalf("Run returned %v", err)
+			}
+			if got := texts(out.all()); got[len(got)-1] != "c a - (2)" {
+				t.Errorf("before the rename:\n%s", strings.Join(got, "\n"))
+			}
+			d.exec(c.insert + " values (4)")
+			r = d.start(cfg, out.position(), newRecorder())
+			r.waitFor(c.row + "(4)")
+			d.exec(c.insert + " values (5)")
+			row := "r " + c.row
+			diff(t, texts(r.waitFor("c "+c.row+"(5)")), c.truncate, row+"(1)", row+"(2)", row+"(3)", row+"(4)", "c "+c.row+"(5)")
+		})
+	}
+}

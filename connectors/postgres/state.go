@@ -43,7 +43,8 @@ type state struct {
 
 // tableState is how far a table has come.
 type tableState struct {
-	OID  uint32 `json:"oid"`
+	OID uint32 `json:"oid"`
+	// Name is the one under which its rows were published, or are to be.
 	Name string `json:"name"`
 	// Snapshot is the point at which the table's rows were, or are being, read; 0 when none were.
 	Snapshot lsn `json:"snapshot,omitzero"`
@@ -168,7 +169,9 @@ func (s *state) choose(chosen []relationName, exists func(oid uint32) bool, from
 		if t == nil {
 			t = &tableState{OID: c.oid, Again: true}
 		}
-		t.Name, t.Gone = c.String(), 0
+		if t.Gone = 0; !t.Done || t.Version == 0 {
+			t.Name = c.String() // else a rename shows where the stream comes to it
+		}
 		tables = append(tables, t)
 	}
 	for _, t := range s.Tables {
