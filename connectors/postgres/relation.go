@@ -104,7 +104,7 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 	}
 	merged := &relationInfo{
 		oid: m.oid, schema: m.schema, name: m.name, kind: info.kind, identity: m.identity, attributes: sent,
-		key: keyOf(m, sent, info.key),
+		key: keyOf(m, sent, info.key), partial: info.partial,
 	}
 	lay, err := r.catalog.layout(ctx, merged, sent)
 	if err != nil {
@@ -390,35 +390,40 @@ func (r *reading) compileAgain(ctx context.Context, rel *relation, row []schemas
 
 // decodeOld gives the old row of the current message: nil, the key alone, or all of it.
 func (r *reading) decodeOld(ctx context.Context, rel *relation) (row []schemas.Value, keyOnly bool, err error) {
-	m := &r.stream.msg
-	switch m.oldKind {
-	case 'O':
+	switch m := &r.stream.msg; {
+	case m.oldKind == 'O' && rel.layout.table.Identity == schemas.IdentityFull:
 		err := r.decode(ctx, rel, m.old, rel.before)
 		return rel.before, false, err
-	case 'K':
-		if len(m.old) != len(rel.layout.columns) {
-			return nil, false, fmt.Errorf("an old row of %s has %d values instead of %d", rel.layout.table, len(m.old), len(rel.layout.columns))
-		}
-		clear(rel.before)
-		for i, f := range m.old {
-			c := &rel.layout.columns[i]
-			if c.row < 0 || f.kind != 't' {
-				continue
-			}
-			rel.before[c.row] = c.decode(f.text, &r.arena)
-			if c.labels == nil {
-				continue
-			}
-			if label, found := c.labels.lacks(rel.before[c.row]); found {
-				if _, err := r.relabel(ctx, rel, i, label, rel.before); err != nil {
-					return nil, false, err
-				}
-				return r.decodeOld(ctx, rel)
-			}
-		}
-		return rel.before, true, nil
+	case m.oldKind == 'K', m.oldKind == 'O': // that of a partition whose identity is not full
+		err := r.decodeKey(ctx, rel, m.old)
+		return rel.before, true, err
 	}
 	return nil, false, nil
+}
+
+// decodeKey takes the key's columns from an old row.
+func (r *reading) decodeKey(ctx context.Context, rel *relation, fields []field) error {
+	if len(fields) != len(rel.layout.columns) {
+		return fmt.Errorf("an old row of %s has %d values instead of %d", rel.layout.table, len(fields), len(rel.layout.columns))
+	}
+	clear(rel.before)
+	for i, f := range fields {
+		c := &rel.layout.columns[i]
+		if c.row < 0 || f.kind != 't' || rel.layout.table.Columns[c.row].Key == 0 {
+			continue
+		}
+		rel.before[c.row] = c.decode(f.text, &r.arena)
+		if c.labels == nil {
+			continue
+		}
+		if label, found := c.labels.lacks(rel.before[c.row]); found {
+			if _, err := r.relabel(ctx, rel, i, label, rel.before); err != nil {
+				return err
+			}
+			return r.decodeKey(ctx, rel, fields)
+		}
+	}
+	return nil
 }
 
 // fillUnchanged takes from the old row what the new one did not send.

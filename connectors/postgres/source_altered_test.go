@@ -252,3 +252,46 @@ func TestRenamedTableIsReadAgainUnderItsNewName(t *testing.T) {
 		})
 	}
 }
+
+// ALTER TABLE ... REPLICA IDENTITY of a partitioned table does not reach its partitions, and the server announces an old row
+// as its partitioned table wants it, whatever the partition logged of it.
+func TestOldRowOfAPartitionIsWholeOnlyWhenItsIdentityIsFull(t *testing.T) {
+	for _, c := range []struct {
+		name, full string
+		identity   schemas.Identity
+		want       []string
+	}{
+		{"root", "alter table p replica identity full", schemas.IdentityKey, []string{
+			"d p k(1,eu,NULL,NULL) - other 2 eu", "c p - (2,eu,n,abcd...(20000)) other 1 eu", "d p k(2,eu,NULL,NULL) -",
+		}},
+		{"root and one partition", "alter table p replica identity full; alter table p_eu replica identity full", schemas.IdentityKey, []string{
+			"d p k(1,eu,NULL,NULL) - other 2 eu", "c p - (2,eu,n,abcd...(20000)) other 1 eu", "d p k(2,eu,NULL,NULL) -",
+		}},
+		{"all", "alter table p replica identity full; alter table p_eu replica identity full; alter table p_us replica identity full", schemas.IdentityFull, []string{
+			"d p (1,eu,n,abcd...(20000)) - other 2 eu", "c p - (2,eu,n,abcd...(20000)) other 1 eu", "d p (2,eu,n,abcd...(20000)) -",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDatabase(t)
+			d.exec(`create table p (id int, region text, n text not null, body text, primary key (id, region)) partition by list (region);
+				alter table p alter body set storage external; create table p_eu partition of p for values in ('eu');
+				create table p_us partition of p for values in ('us'); insert into p values (1, 'eu', 'n', repeat('abcdefghij', 2000))`)
+			d.exec(c.full)
+			cfg := d.config()
+			cfg.PartitionRoot = true
+			r := d.start(cfg, source.Position{}, newRecorder())
+			r.waitCount(1)
+			r.waitSlot(d)
+			d.exec("update p set id = 2")
+			r.waitCount(3)
+			d.exec("delete from p")
+			events := r.waitCount(4)
+			diff(t, texts(events)[1:], c.want...)
+			for _, e := range events {
+				if e.table != events[0].table || e.table.Identity != c.identity {
+					t.Errorf("%s: identity %s of version %x, want %s of one version", e.text, e.table.Identity, e.table.Version, c.identity)
+				}
+			}
+		})
+	}
+}
