@@ -56,6 +56,9 @@ func (r *reading) follow(ctx context.Context) error {
 	}
 	s.setStream(conn)
 	crash.Point("postgres-source.after-stream-start")
+	if err := r.warnOfStandbyNames(ctx); err != nil {
+		return err
+	}
 	s.progress.read.Store(uint64(at))
 	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos}
 	r.stream.collisions = collisions{tables: map[uint32]*writtenKeys{}, most: s.rememberedKeys}
@@ -166,6 +169,9 @@ func (r *reading) advance(ctx context.Context, end lsn) error {
 	r.source.progress.read.Store(max(r.source.progress.read.Load(), uint64(end)))
 	v := schemas.Version{High: uint64(end)}
 	now := time.Now()
+	if !r.cutAgain.IsZero() && now.After(r.cutAgain) {
+		return errCutAgain
+	}
 	urgent := now.Sub(st.lastUrgent) >= r.source.cfg.HeartbeatInterval && st.conn.durable.Load() < v.High
 	if order := v.Compare(r.pos); order < 0 || order == 0 && !urgent {
 		return nil
@@ -404,6 +410,7 @@ func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 		return nil
 	}
 	backoff := failure.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond}
+	late := time.Now().Add(r.source.patience.visible)
 	for {
 		var held bool
 		err := r.catalog.conn.QueryRow(ctx,
@@ -415,6 +422,12 @@ func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 		if !held {
 			r.stream.visible = r.stream.commit
 			return nil
+		}
+		if !late.IsZero() && time.Now().After(late) {
+			late = time.Time{} // it is told once
+			if err := r.invisible(ctx, xid); err != nil {
+				return err
+			}
 		}
 		if err := failure.Sleep(ctx, backoff.Next(nil)); err != nil {
 			return err
