@@ -15,7 +15,7 @@ func TestEnumLabelIsInTheSchemaOfTheRowThatHasIt(t *testing.T) {
 	d := newDatabase(t)
 	d.exec("create type mood as enum ('sad', 'ok')")
 	d.exec("create table a (id int, v mood, w mood, primary key (id, v)); alter table a replica identity full")
-	d.exec("create table k (v mood primary key, n int)")
+	d.exec("create table k (v mood primary key, n int); create table m (id int primary key, v mood[])")
 	cfg := d.config()
 	cfg.Start = startStream
 	r := d.start(cfg, source.Position{}, newRecorder())
@@ -24,9 +24,11 @@ func TestEnumLabelIsInTheSchemaOfTheRowThatHasIt(t *testing.T) {
 	for _, sql := range []string{
 		"insert into a values (1, 'ok', null)",
 		"insert into k values ('ok', 1)",
+		"insert into m values (1, '{ok,NULL}')",
 		"alter type mood add value 'happy' after 'sad'",
 		"insert into a values (2, 'happy', null)",
 		"insert into k values ('sad', 1)",
+		"insert into m values (2, '{ok,happy}')",
 		"alter type mood rename value 'ok' to 'fine'",
 		"update a set w = 'fine' where id = 1",
 		"delete from k where v = 'fine'",
@@ -38,7 +40,8 @@ func TestEnumLabelIsInTheSchemaOfTheRowThatHasIt(t *testing.T) {
 		}
 	}
 	diffLabels(t, r.waitCount(n), "c a - (1,ok,NULL): sad,ok sad,ok", "c k - (ok,1): sad,ok",
-		"c a - (2,happy,NULL): sad,happy,ok sad,happy,ok", "c k - (sad,1): sad,ok",
+		"c m - (1,[ok NULL]): sad,ok",
+		"c a - (2,happy,NULL): sad,happy,ok sad,happy,ok", "c k - (sad,1): sad,ok", "c m - (2,[ok happy]): sad,happy,ok",
 		"u a (1,fine,NULL) (1,fine,fine): sad,happy,fine sad,happy,fine", "d k k(fine,NULL) -: sad,happy,fine")
 }
 
@@ -64,8 +67,12 @@ func diffLabels(t *testing.T, events []event, want ...string) {
 	for _, e := range events {
 		text := e.text + ":"
 		for _, c := range e.table.Columns {
-			if c.Type.Labels != nil {
-				text += " " + strings.Join(c.Type.Labels, ",")
+			typ := &c.Type
+			if typ.Elem != nil {
+				typ = typ.Elem
+			}
+			if typ.Labels != nil {
+				text += " " + strings.Join(typ.Labels, ",")
 			}
 		}
 		got = append(got, text)
