@@ -43,6 +43,10 @@ type relationInfo struct {
 	key []int16
 	// deferrable says that the key is checked at the end of a statement or transaction only.
 	deferrable bool
+	// partial says that the identity is full and some partitions' is not. ALTER TABLE ... REPLICA IDENTITY stays with the
+	// partitioned table; what is logged of an old row is the partition's choice, and how it is announced is the
+	// partitioned table's: a row of nulls but for its key comes as a whole one.
+	partial bool
 }
 
 func (r *relationInfo) String() string { return r.schema + "." + r.name }
@@ -73,7 +77,11 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 			when 'i' then i.indisreplident
 			else false end), '{}'),
 	c.relreplident = 'f' and exists (
-		select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indisprimary and not i.indimmediate)
+		select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indisprimary and not i.indimmediate),
+	c.relreplident = 'f' and c.relkind = 'p' and exists (
+		with recursive below(oid) as (
+			select c.oid union all select i.inhrelid from pg_inherits i join below b on i.inhparent = b.oid)
+		select from pg_class x join below b on x.oid = b.oid where x.relkind <> 'p' and x.relreplident <> 'f')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.oid = $1`
 
@@ -91,7 +99,7 @@ func (c *catalog) relation(ctx context.Context, oid uint32) (*relationInfo, erro
 	r := &relationInfo{}
 	var kind, identity string
 	err := c.conn.QueryRow(ctx, relationQuery, oid).
-		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key, &r.deferrable)
+		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key, &r.deferrable, &r.partial)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -186,6 +194,8 @@ type wireColumn struct {
 	// wire is the type that the server sends: domains are resolved.
 	wire     uint32
 	nullable bool
+	// labels of an enum, nil for other types and in a snapshot.
+	labels labelSet
 }
 
 // layout makes a table out of the attributes that the server sends, in the order in which it sends them. The version is
@@ -231,7 +241,7 @@ const systemName = "postgresql"
 
 func identityOf(r *relationInfo) schemas.Identity {
 	switch {
-	case r.identity == 'f':
+	case r.identity == 'f' && !r.partial:
 		return schemas.IdentityFull
 	case r.identity == 'n', len(r.key) == 0:
 		return schemas.IdentityNothing

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -310,8 +309,11 @@ func (r *reading) readByKey(ctx context.Context, rel *relation) ([]schemas.Value
 	if isGone(result.Err) {
 		return nil, r.whetherGone(ctx, rel)
 	}
-	if result.Err != nil || len(result.Rows) != 1 {
+	if result.Err != nil {
 		return nil, result.Err
+	}
+	if len(result.Rows) != 1 {
+		return nil, r.whetherRenamed(ctx, rel)
 	}
 	row := make([]schemas.Value, len(rel.layout.table.Columns))
 	i := 0
@@ -342,7 +344,7 @@ func (rel *relation) lookupRow(m *rowMessage) (sql string, params [][]byte, oids
 			where = append(where, fmt.Sprintf("%s = $%d", name, len(params)))
 		}
 	}
-	return "select " + strings.Join(columns, ", ") + " from " + rel.from + " where " + strings.Join(where, " and "), params, oids
+	return rel.selectWhere(columns, where), params, oids
 }
 
 // errUntold ends a run: the next one reads the table.
@@ -355,14 +357,27 @@ func (r *reading) whetherGone(ctx context.Context, rel *relation) error {
 	if err != nil || info == nil {
 		return err
 	}
+	return r.untold(ctx, rel)
+}
+
+// whetherRenamed says what it means that no row was found: whether the table was looked for under a name that it has no
+// more.
+func (r *reading) whetherRenamed(ctx context.Context, rel *relation) error {
+	info, err := r.catalog.relation(ctx, rel.message.oid)
+	if err != nil || info == nil || info.schema == rel.message.schema && info.name == rel.message.name {
+		return err
+	}
+	return r.untold(ctx, rel)
+}
+
+// untold has the table read again by the next run, and ends this one.
+func (r *reading) untold(ctx context.Context, rel *relation) error {
 	s := r.source
 	if s.cfg.Start == startStream {
 		return failure.As(failure.Gap, errors.New("the table was altered since, so that it cannot be told"),
 			"with postgres.start: snapshot the table is read again")
 	}
-	t := s.state.table(rel.message.oid)
-	t.Done, t.Again = false, true
-	if err := r.awaitState(ctx); err != nil {
+	if err := r.readAgain(ctx, s.state.table(rel.message.oid)); err != nil {
 		return err
 	}
 	crash.Point("postgres-source.after-untold")

@@ -3,9 +3,12 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -19,6 +22,8 @@ type relation struct {
 	layout *layout
 	// nullable columns that the catalog of today calls NOT NULL, but that have held a null at this moment of the log.
 	nullable map[string]bool
+	// labels that a column's enum has had at this moment of the log, and that the catalog of today does not know.
+	labels map[string][]string
 	// described says that written and from are set: written is nil unless the key is deferrable, and from is the table
 	// behind FROM.
 	described bool
@@ -45,7 +50,38 @@ func (r *reading) relation(ctx context.Context, oid uint32) (*relation, error) {
 	if !r.source.tables[oid] || !r.source.state.table(oid).Done {
 		return nil, nil // looked up again every time: a snapshot may finish between two changes
 	}
+	if err := r.checkName(ctx, &rel.message); err != nil {
+		return nil, err
+	}
 	return rel, r.compile(ctx, rel)
+}
+
+// errRenamed ends a run: the next one reads the table.
+var errRenamed = errors.New("a table was renamed, and what it holds is not under its new name; it is read again")
+
+// checkName has a table read again that has got another name. Its changes go to another topic from here on, which would
+// have the rows alone that change later. Who wants changes only gets what he wants.
+func (r *reading) checkName(ctx context.Context, m *relationMessage) error {
+	s := r.source
+	t, name := s.state.table(m.oid), relationName{schema: m.schema, name: m.name}.String()
+	if t.Name == name || t.Version == 0 {
+		return nil
+	}
+	if s.cfg.Start == startStream {
+		s.log.Warn("a table was renamed: under its new name there are the rows alone that change from now on",
+			zap.String("was", t.Name), zap.String("table", name))
+		return nil
+	}
+	if err := r.readAgain(ctx, t); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is %s now: %w", t.Name, name, errRenamed)
+}
+
+// readAgain has the next run read the table.
+func (r *reading) readAgain(ctx context.Context, t *tableState) error {
+	t.Done, t.Again = false, true
+	return r.awaitState(ctx)
 }
 
 // describe finds out what the relation message means, without a version.
@@ -68,12 +104,13 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 	}
 	merged := &relationInfo{
 		oid: m.oid, schema: m.schema, name: m.name, kind: info.kind, identity: m.identity, attributes: sent,
-		key: keyOf(m, sent, info.key),
+		key: keyOf(m, sent, info.key), partial: info.partial,
 	}
 	lay, err := r.catalog.layout(ctx, merged, sent)
 	if err != nil {
 		return nil, nil, err
 	}
+	rel.setLabels(lay)
 	if m.identity == 'f' && info.deferrable && len(lay.key) > 0 {
 		rel.written = r.stream.collisions.of(m, lay, info.kind == 'p')
 	}
@@ -88,15 +125,16 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 	if err != nil {
 		return err
 	}
+	changed := r.source.state.table(m.oid).note(sent)
 	if last := r.known[m.oid]; last != nil && last.SameShape(lay.table) {
 		lay.table = last // the same version: whoever has compiled something for it finds it again
 	} else {
-		changed := r.source.state.version(lay.table, uint64(r.stream.commit))
+		changed = r.source.state.version(lay.table, uint64(r.stream.commit)) || changed
 		r.known[m.oid] = lay.table
-		if changed {
-			if err := r.setState(false); err != nil {
-				return err
-			}
+	}
+	if changed {
+		if err := r.setState(false); err != nil {
+			return err
 		}
 	}
 	rel.layout = lay
@@ -109,6 +147,7 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 // mergeAttributes completes the message's columns from the catalog.
 func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *relationInfo) ([]attribute, error) {
 	sent := matchAttributes(rel.message.columns, info.attributes, r.stream.last[rel.message.oid])
+	rel.recall(sent, info.attributes, r.source.state.table(rel.message.oid))
 	for i, c := range rel.message.columns {
 		if sent[i].typmod != c.typmod {
 			sent[i].typmod, sent[i].typeText = c.typmod, ""
@@ -124,8 +163,26 @@ func (r *reading) mergeAttributes(ctx context.Context, rel *relation, info *rela
 			sent[i].typeText = text
 		}
 	}
-	inferNumbers(sent, info.attributes)
 	return sent, nil
+}
+
+// recall completes the columns that are not in the catalog as the message has them: altered, renamed or dropped since. A
+// column that came out nullable for want of knowledge would make a schema that the next one does not follow from.
+func (rel *relation) recall(sent, catalog []attribute, t *tableState) {
+	announced, unknown := make([]attribute, len(sent)), make([]bool, len(sent))
+	for i, c := range rel.message.columns {
+		announced[i], unknown[i] = attribute{name: c.name, typ: c.typ, typmod: c.typmod}, sent[i].num == 0
+	}
+	inferNumbers(sent, catalog)
+	last, recorded := t.notNull(announced)
+	for i, c := range rel.message.columns {
+		if unknown[i] && recorded {
+			sent[i].notNull = last[i]
+		}
+		if c.key && (rel.message.identity == 'd' || rel.message.identity == 'i') {
+			sent[i].notNull = true // PostgreSQL takes no other columns for an identity
+		}
+	}
 }
 
 func (r *reading) typeText(ctx context.Context, c relationColumn) (string, error) {
@@ -198,7 +255,7 @@ func hasRoom(catalog []attribute, num int16, before, behind int) bool {
 
 // inferNumbers finds the numbers of columns that the catalog knows under another name by now (renamed, dropped, of
 // another type): columns come in the order of their numbers, so where as many numbers as columns are left between two
-// known ones, they belong to each other.
+// known ones, they belong to each other. What the catalog says of the number today is the best guess for what was then.
 func inferNumbers(sent, all []attribute) {
 	for i := 0; i < len(sent); {
 		if sent[i].num != 0 {
@@ -216,15 +273,15 @@ func inferNumbers(sent, all []attribute) {
 		if end < len(sent) {
 			high = sent[end].num
 		}
-		var free []int16
+		var free []attribute
 		for _, a := range all {
 			if a.num > low && a.num < high && !a.hidden {
-				free = append(free, a.num)
+				free = append(free, a)
 			}
 		}
 		if len(free) == end-i {
-			for j, num := range free {
-				sent[i+j].num = num
+			for j, a := range free {
+				sent[i+j].num, sent[i+j].notNull, sent[i+j].def, sent[i+j].generated = a.num, a.notNull, a.def, a.generated
 			}
 		}
 		i = end
@@ -277,6 +334,16 @@ func (r *reading) decode(ctx context.Context, rel *relation, fields []field, row
 		switch fields[i].kind {
 		case 't':
 			row[c.row] = c.decode(fields[i].text, &r.arena)
+			if c.labels == nil {
+				continue
+			}
+			if label, found := c.labels.lacks(row[c.row]); found {
+				row, err := r.relabel(ctx, rel, i, label, row)
+				if err != nil {
+					return err
+				}
+				return r.decode(ctx, rel, fields, row)
+			}
 		case 'n':
 			if !c.nullable {
 				return r.relax(ctx, rel, i, fields, row)
@@ -299,38 +366,64 @@ func (r *reading) relax(ctx context.Context, rel *relation, column int, fields [
 		return fmt.Errorf("column %s of %s is null and cannot be", name, rel.layout.table)
 	}
 	rel.nullable[name] = true
-	sameOld := len(row) > 0 && len(rel.before) > 0 && &row[0] == &rel.before[0]
-	before := rel.before
-	if err := r.compile(ctx, rel); err != nil {
+	row, err := r.compileAgain(ctx, rel, row)
+	if err != nil {
 		return err
 	}
-	if sameOld {
-		return r.decode(ctx, rel, fields, rel.before)
+	return r.decode(ctx, rel, fields, row)
+}
+
+// compileAgain compiles the table once more on account of the row that is being decoded. row is one of rel's two, which
+// are made anew; its new place is returned.
+func (r *reading) compileAgain(ctx context.Context, rel *relation, row []schemas.Value) ([]schemas.Value, error) {
+	old := len(row) > 0 && len(rel.before) > 0 && &row[0] == &rel.before[0]
+	before := rel.before
+	if err := r.compile(ctx, rel); err != nil {
+		return nil, err
+	}
+	if old {
+		return rel.before, nil
 	}
 	copy(rel.before, before)
-	return r.decode(ctx, rel, fields, rel.after)
+	return rel.after, nil
 }
 
 // decodeOld gives the old row of the current message: nil, the key alone, or all of it.
 func (r *reading) decodeOld(ctx context.Context, rel *relation) (row []schemas.Value, keyOnly bool, err error) {
-	m := &r.stream.msg
-	switch m.oldKind {
-	case 'O':
+	switch m := &r.stream.msg; {
+	case m.oldKind == 'O' && rel.layout.table.Identity == schemas.IdentityFull:
 		err := r.decode(ctx, rel, m.old, rel.before)
 		return rel.before, false, err
-	case 'K':
-		if len(m.old) != len(rel.layout.columns) {
-			return nil, false, fmt.Errorf("an old row of %s has %d values instead of %d", rel.layout.table, len(m.old), len(rel.layout.columns))
-		}
-		clear(rel.before)
-		for i, f := range m.old {
-			if c := &rel.layout.columns[i]; c.row >= 0 && f.kind == 't' {
-				rel.before[c.row] = c.decode(f.text, &r.arena)
-			}
-		}
-		return rel.before, true, nil
+	case m.oldKind == 'K', m.oldKind == 'O': // that of a partition whose identity is not full
+		err := r.decodeKey(ctx, rel, m.old)
+		return rel.before, true, err
 	}
 	return nil, false, nil
+}
+
+// decodeKey takes the key's columns from an old row.
+func (r *reading) decodeKey(ctx context.Context, rel *relation, fields []field) error {
+	if len(fields) != len(rel.layout.columns) {
+		return fmt.Errorf("an old row of %s has %d values instead of %d", rel.layout.table, len(fields), len(rel.layout.columns))
+	}
+	clear(rel.before)
+	for i, f := range fields {
+		c := &rel.layout.columns[i]
+		if c.row < 0 || f.kind != 't' || rel.layout.table.Columns[c.row].Key == 0 {
+			continue
+		}
+		rel.before[c.row] = c.decode(f.text, &r.arena)
+		if c.labels == nil {
+			continue
+		}
+		if label, found := c.labels.lacks(rel.before[c.row]); found {
+			if _, err := r.relabel(ctx, rel, i, label, rel.before); err != nil {
+				return err
+			}
+			return r.decodeKey(ctx, rel, fields)
+		}
+	}
+	return nil
 }
 
 // fillUnchanged takes from the old row what the new one did not send.
@@ -392,7 +485,6 @@ func (rel *relation) incomplete() bool {
 // lookup gives the query that reads the unchanged columns of the new row by its key, as text.
 func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []uint32) {
 	var columns, where []string
-	t := rel.layout.table
 	for i, c := range rel.layout.columns {
 		if c.row < 0 {
 			continue
@@ -401,7 +493,7 @@ func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []
 		if rel.after[c.row].IsUnchanged() {
 			columns = append(columns, name)
 		}
-		if t.Columns[c.row].Key == 0 {
+		if rel.layout.table.Columns[c.row].Key == 0 {
 			continue
 		}
 		f := m.new[i]
@@ -411,6 +503,11 @@ func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []
 		params, oids = append(params, f.text), append(oids, c.wire)
 		where = append(where, fmt.Sprintf("%s = $%d", name, len(params)))
 	}
-	return "select " + strings.Join(columns, ", ") + " from " + quoteTable(t.Schema, t.Name) +
-		" where " + strings.Join(where, " and "), params, oids
+	return rel.selectWhere(columns, where), params, oids
+}
+
+// selectWhere gives a query of the table that finds nothing where another one has its name by now.
+func (rel *relation) selectWhere(columns, where []string) string {
+	return fmt.Sprintf("select %s from %s where %s and to_regclass(%s) = %d::oid", strings.Join(columns, ", "), rel.from,
+		strings.Join(where, " and "), quoteLiteral(quoteTable(rel.message.schema, rel.message.name)), rel.message.oid)
 }

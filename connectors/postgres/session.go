@@ -72,6 +72,9 @@ func newServer(u config.URL, application string) (*server, error) {
 	return &server{config: c}, nil
 }
 
+// application is the name under which the server knows the connections.
+func (s *server) application() string { return s.config.RuntimeParams["application_name"] }
+
 // address names the server for messages, without credentials.
 func (s *server) address() string {
 	return fmt.Sprintf("%s:%d, database %s", s.config.Host, s.config.Port, s.config.Database)

@@ -95,8 +95,12 @@ type plannedTable struct {
 	firstOfAll, lastOfAll bool
 }
 
-// planSnapshot looks at all tables before the first is read.
+// planSnapshot looks at all tables before the first is read. It gives back the locks that it takes: they would keep
+// everybody from altering the last table until all before it have been read.
 func (r *reading) planSnapshot(ctx context.Context, in *catalog, snap *snapshot, pending []*tableState) ([]plannedTable, error) {
+	if _, err := snap.conn.Exec(ctx, "savepoint planning"); err != nil {
+		return nil, err
+	}
 	plan := make([]plannedTable, len(pending))
 	first, last := -1, -1
 	var expected int64
@@ -124,7 +128,8 @@ func (r *reading) planSnapshot(ctx context.Context, in *catalog, snap *snapshot,
 		plan[first].firstOfAll, plan[last].lastOfAll = true, true
 	}
 	r.source.progress.rowsExpected.Store(expected)
-	return plan, nil
+	_, err := snap.conn.Exec(ctx, "rollback to planning; release planning")
+	return plan, err
 }
 
 // from is the table as it stands behind FROM: rows of children by inheritance belong to the children, rows of
@@ -156,6 +161,7 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 		return err
 	}
 	r.source.state.version(lay.table, uint64(snap.at)-1)
+	t.state.note(lay.attributes)
 	r.known[lay.table.ID] = lay.table
 	if err := r.setState(false); err != nil {
 		return err

@@ -41,6 +41,7 @@ type pgSource struct {
 	answerTimeout time.Duration
 	// publicationInterval is how often the publication is looked at while the source runs.
 	publicationInterval time.Duration
+	patience            patience
 	// rememberedKeys bounds what is kept of a transaction that writes to tables with deferrable keys.
 	rememberedKeys int
 
@@ -75,7 +76,7 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	}
 	s := &pgSource{
 		cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout,
-		publicationInterval: publicationInterval, rememberedKeys: rememberedKeys,
+		publicationInterval: publicationInterval, patience: defaultPatience, rememberedKeys: rememberedKeys,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

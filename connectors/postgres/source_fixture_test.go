@@ -29,8 +29,9 @@ type recorder struct {
 	version schemas.Version // of the last change or position
 	emitted schemas.Version
 	err     error
-	limit   int  // refuses changes after so many; 0: never
-	silent  bool // confirms nothing
+	limit   int              // refuses changes after so many; 0: never
+	silent  bool             // confirms nothing
+	before  func(events int) // called before each change is taken
 	changed chan struct{}
 }
 
@@ -57,6 +58,9 @@ func (r *recorder) notify() {
 var errLimit = errors.New("the recorder takes no more")
 
 func (r *recorder) Emit(c *schemas.Change) error {
+	if r.before != nil {
+		r.before(len(r.all()))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.limit > 0 && len(r.events) >= r.limit {

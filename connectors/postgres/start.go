@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -28,10 +30,12 @@ type reading struct {
 	known map[uint32]*schemas.Table
 	// pos is the last version that was emitted, or said to need no emitting.
 	pos schemas.Version
-	// cut is the snapshot that is still ahead, nil when none is.
-	cut    *snapshot
-	change schemas.Change
-	arena  schemas.Arena
+	// cut is the snapshot that is still ahead, nil when none is. cutAgain is when to ask for it again, where it could not be
+	// had.
+	cut      *snapshot
+	cutAgain time.Time
+	change   schemas.Change
+	arena    schemas.Arena
 
 	stream stream
 }
@@ -140,7 +144,7 @@ func (r *reading) create(ctx context.Context, chosen []relationName) error {
 		r.pos = schemas.Version{High: uint64(existing.confirmed)}
 		return r.prepareCut(ctx)
 	}
-	created, err := createSlot(ctx, s.server, s.cfg.Slot, false)
+	created, err := r.makeSlot(ctx, s.cfg.Slot, false)
 	if err != nil {
 		return err
 	}
@@ -268,13 +272,18 @@ func (r *reading) keepPublication(ctx context.Context, from source.Position, cho
 	return p, entries, err
 }
 
-// prepareCut takes the snapshot for tables that are still to be read; they are read when the stream has come there.
+// prepareCut takes the snapshot for tables that are still to be read; they are read when the stream has come there. Where
+// it cannot be had soon, the other tables do not wait for it.
 func (r *reading) prepareCut(ctx context.Context) error {
 	s := r.source
 	if err := r.setState(true); err != nil || len(s.state.pending()) == 0 {
 		return err
 	}
-	temporary, err := createSlot(ctx, s.server, temporarySlot(s.cfg.Slot), true)
+	temporary, err := r.makeSlot(ctx, temporarySlot(s.cfg.Slot), true)
+	if errors.Is(err, errOthersRun) {
+		r.cutAgain = time.Now().Add(s.patience.cut)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

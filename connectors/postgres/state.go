@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
@@ -41,7 +43,8 @@ type state struct {
 
 // tableState is how far a table has come.
 type tableState struct {
-	OID  uint32 `json:"oid"`
+	OID uint32 `json:"oid"`
+	// Name is the one under which its rows were published, or are to be.
 	Name string `json:"name"`
 	// Snapshot is the point at which the table's rows were, or are being, read; 0 when none were.
 	Snapshot lsn `json:"snapshot,omitzero"`
@@ -57,6 +60,47 @@ type tableState struct {
 	// Version and Shape are those of the table's last version, so that a restart gives an unchanged table the same.
 	Version uint64 `json:"version,omitempty"`
 	Shape   string `json:"shape,omitempty"`
+	// Columns is what note wrote of the last version's columns.
+	Columns string `json:"columns,omitempty"`
+}
+
+// note keeps in a few bytes which columns the last version has, and which of them cannot be null: what the log still holds
+// of the table may be read when the catalog does not know them any more. It reports whether that is news.
+func (t *tableState) note(columns []attribute) bool {
+	bits := new(big.Int)
+	for i, a := range columns {
+		if a.notNull {
+			bits.SetBit(bits, i, 1)
+		}
+	}
+	noted := columnsHash(columns) + "." + bits.Text(16)
+	if noted == t.Columns {
+		return false
+	}
+	t.Columns = noted
+	return true
+}
+
+// notNull says of each of the columns whether it could not be null in the last version, if that had these very columns.
+func (t *tableState) notNull(columns []attribute) (notNull []bool, recorded bool) {
+	hash, text, _ := strings.Cut(t.Columns, ".")
+	bits, ok := new(big.Int).SetString(text, 16)
+	if !ok || hash != columnsHash(columns) {
+		return nil, false
+	}
+	notNull = make([]bool, len(columns))
+	for i := range columns {
+		notNull[i] = bits.Bit(i) == 1
+	}
+	return notNull, true
+}
+
+func columnsHash(columns []attribute) string {
+	var b strings.Builder
+	for _, c := range columns {
+		fmt.Fprintf(&b, "%q %d %d,", c.name, c.typ, c.typmod)
+	}
+	return shortHash(b.String())
 }
 
 func parseState(b []byte) (*state, error) {
@@ -125,7 +169,9 @@ func (s *state) choose(chosen []relationName, exists func(oid uint32) bool, from
 		if t == nil {
 			t = &tableState{OID: c.oid, Again: true}
 		}
-		t.Name, t.Gone = c.String(), 0
+		if t.Gone = 0; !t.Done || t.Version == 0 {
+			t.Name = c.String() // else a rename shows where the stream comes to it
+		}
 		tables = append(tables, t)
 	}
 	for _, t := range s.Tables {

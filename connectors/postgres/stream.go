@@ -56,6 +56,9 @@ func (r *reading) follow(ctx context.Context) error {
 	}
 	s.setStream(conn)
 	crash.Point("postgres-source.after-stream-start")
+	if err := r.warnOfStandbyNames(ctx); err != nil {
+		return err
+	}
 	s.progress.read.Store(uint64(at))
 	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos}
 	r.stream.collisions = collisions{tables: map[uint32]*writtenKeys{}, most: s.rememberedKeys}
@@ -166,6 +169,9 @@ func (r *reading) advance(ctx context.Context, end lsn) error {
 	r.source.progress.read.Store(max(r.source.progress.read.Load(), uint64(end)))
 	v := schemas.Version{High: uint64(end)}
 	now := time.Now()
+	if !r.cutAgain.IsZero() && now.After(r.cutAgain) {
+		return errCutAgain
+	}
 	urgent := now.Sub(st.lastUrgent) >= r.source.cfg.HeartbeatInterval && st.conn.durable.Load() < v.High
 	if order := v.Compare(r.pos); order < 0 || order == 0 && !urgent {
 		return nil
@@ -372,7 +378,7 @@ func (r *reading) emit(c schemas.Change) error {
 
 // complete reads the columns that a key change did not send: for the new key they are nowhere else. The row may have
 // changed since; then the change that follows brings what is read here already, and does no harm. If it is gone, what
-// removed it follows.
+// removed it follows. If the table cannot be read as it was, the row may live all the same.
 func (r *reading) complete(ctx context.Context, rel *relation) error {
 	if !rel.incomplete() {
 		return nil
@@ -382,15 +388,16 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 	}
 	sql, params, oids := rel.lookup(&r.stream.msg)
 	result := r.catalog.conn.PgConn().ExecParams(ctx, sql, params, oids, nil, nil).Read()
+	if isGone(result.Err) {
+		return r.whetherGone(ctx, rel)
+	}
 	if result.Err != nil {
-		if isGone(result.Err) {
-			return nil
-		}
 		return fmt.Errorf("read the unchanged columns of a row of %s by its new key: %w", rel.layout.table, result.Err)
 	}
-	if len(result.Rows) == 1 {
-		rel.fillFrom(result, &r.arena)
+	if len(result.Rows) != 1 {
+		return r.whetherRenamed(ctx, rel)
 	}
+	rel.fillFrom(result, &r.arena)
 	return nil
 }
 
@@ -403,6 +410,7 @@ func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 		return nil
 	}
 	backoff := failure.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond}
+	late := time.Now().Add(r.source.patience.visible)
 	for {
 		var held bool
 		err := r.catalog.conn.QueryRow(ctx,
@@ -415,16 +423,26 @@ func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 			r.stream.visible = r.stream.commit
 			return nil
 		}
+		if !late.IsZero() && time.Now().After(late) {
+			late = time.Time{} // it is told once
+			if err := r.invisible(ctx, xid); err != nil {
+				return err
+			}
+		}
 		if err := failure.Sleep(ctx, backoff.Next(nil)); err != nil {
 			return err
 		}
 	}
 }
 
-// isGone tells that the table or one of its columns does not exist any more.
+// isGone tells that the table, its schema or one of its columns does not exist any more, or that a column of the key has a
+// type that does not compare with the one that it had.
 func isGone(err error) bool {
-	code := sqlState(err)
-	return code == "42P01" || code == "42703" || code == "3F000"
+	switch sqlState(err) {
+	case "42P01", "42703", "3F000", "42883":
+		return true
+	}
+	return false
 }
 
 // fillFrom takes the values that complete has read, which are in the order of lookup.

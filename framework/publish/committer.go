@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/syncline-io/syncline/framework/crash"
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 )
 
@@ -27,6 +28,8 @@ type committer struct {
 	q       *queue
 	confirm func(source.Position)
 	stats   *stats
+	// positionMax bounds the position's record, in bytes.
+	positionMax int
 
 	pace     pace
 	complete completion
@@ -261,7 +264,9 @@ func (c *committer) commit(ctx context.Context) error {
 		}
 	}
 	crash.Point("publish.before-position")
-	c.writePosition(ctx, up)
+	if err := c.writePosition(ctx, up); err != nil {
+		return err
+	}
 	if err := c.flush(ctx); err != nil {
 		return err
 	}
@@ -278,14 +283,19 @@ func (c *committer) commit(ctx context.Context) error {
 	return nil
 }
 
-func (c *committer) writePosition(ctx context.Context, p source.Position) {
+func (c *committer) writePosition(ctx context.Context, p source.Position) error {
 	if c.open.began.IsZero() {
 		c.open.began = time.Now()
 	}
 	// Nothing of the last position is in flight any more, so its memory can be used again.
 	c.position = appendPosition(c.position[:0], c.opts.Name, p, time.Now())
 	r := &kgo.Record{Topic: c.opts.offsetsTopic(), Key: []byte(c.opts.Name), Value: c.position}
+	if size := recordSize(r.Key, r.Value, nil); size > c.positionMax {
+		return failure.WithHint(fmt.Errorf("write the position: %w", &tooLarge{size: size, limit: c.positionMax, topic: r.Topic}),
+			"raise the topic's max.message.bytes, and its segment.bytes with it: a position grows with the number of tables")
+	}
 	c.kafka.Produce(ctx, r, c.timed(c.q.ackedOther))
+	return nil
 }
 
 // flush waits until the brokers have acknowledged everything.

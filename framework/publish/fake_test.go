@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -254,6 +256,58 @@ func TestIdlePublisherWritesAnUrgentPositionAndOnlyOnce(t *testing.T) {
 		}
 		if got := up.lastConfirmed(); !same(got, want) {
 			t.Errorf("confirmed %v, want %v", got, want)
+		}
+	})
+}
+
+// A source of many tables has a large state, and each position holds it.
+func TestLargePositionIsWrittenWhereItsTopicAllowsIt(t *testing.T) {
+	large := []byte(`"` + strings.Repeat("x", 3<<20) + `"`)
+	open := func(up *upstream, o *Options) {
+		o.Open = up.scripted(func(ctx context.Context, _ source.Position, out source.Emitter) error {
+			return errors.Join(out.SetState(large), out.Advance(schemas.Version{High: 9}, true), stay(ctx))
+		})
+	}
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		up := newUpstream()
+		o := c.options(up)
+		open(up, &o)
+		p := run(t, o)
+		await(t, "the position", func() bool { return up.lastConfirmed().Version.High == 9 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if ps := c.positions(t); len(ps) != 1 || !bytes.Equal(ps[0].State, large) {
+			t.Errorf("%d positions are committed", len(ps))
+		}
+	})
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) { // made by an older program
+		const topic = "shop_internal.offsets.shop"
+		if err := fake.CreateTopic(topic, 1, map[string]string{"cleanup.policy": "compact"}); err != nil {
+			t.Fatal(err)
+		}
+		up := newUpstream()
+		o := c.options(up)
+		open(up, &o)
+		p := run(t, o)
+		time.Sleep(time.Minute)
+		if s := p.Status(); s.State != Retrying || !strings.Contains(s.LastError, "write the position: a record of 31") ||
+			!strings.Contains(s.LastError, topic) || !strings.Contains(s.LastError, "raise the topic's max.message.bytes") {
+			t.Errorf("state %s, last error %q", s.State, s.LastError)
+		}
+		cl, err := kgo.NewClient(c.opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		larger := "8388608"
+		_, err = kadm.NewClient(cl).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &larger}}, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the position", func() bool { return up.lastConfirmed().Version.High == 9 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

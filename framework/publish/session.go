@@ -228,8 +228,8 @@ func (t *tenure) proveGap(ctx context.Context, ours source.Position, gap error) 
 func (t *tenure) committer(q *queue, from source.Position) *committer {
 	return &committer{
 		opts: t.opts, kafka: t.kafka, q: q, stats: t.stats,
-		confirm: t.source.Confirm,
-		pace:    newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka.Client, t.opts.transactionalID()),
+		confirm: t.source.Confirm, positionMax: int(t.topics.maxBatch(t.opts.offsetsTopic())),
+		pace: newPace(t.opts.LowestLatency), complete: newCompletion(t.kafka.Client, t.opts.transactionalID()),
 		written: from,
 		ended:   time.Now(), // the mark's transaction has just ended
 	}

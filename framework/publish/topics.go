@@ -77,12 +77,18 @@ func (ts *topics) internal(ctx context.Context) error {
 	return nil
 }
 
-// stateConfigs keep state topics short to read: each commit adds a position, only the last of which counts. Apache Kafka keeps
-// what is compacted whatever its age; retention.ms says so to brokers that do not (kfake), and to who adds delete to the policy.
+// stateRecord bounds a record of a state topic. A position holds the source's state, which grows with the number of its
+// tables: PostgreSQL's has some 200 bytes for each.
+const stateRecord = 8 << 20
+
+// stateConfigs keep state topics short to read: each commit adds a position, only the last of which counts. A segment must
+// hold the largest record. Apache Kafka keeps what is compacted whatever its age; retention.ms says so to brokers that do not
+// (kfake), and to who adds delete to the policy.
 var stateConfigs = map[string]string{
 	"cleanup.policy":            "compact",
+	"max.message.bytes":         strconv.Itoa(stateRecord),
 	"retention.ms":              "-1",
-	"segment.bytes":             strconv.Itoa(4 << 20),
+	"segment.bytes":             strconv.Itoa(stateRecord),
 	"min.cleanable.dirty.ratio": "0.1",
 	"delete.retention.ms":       "600000",
 }

@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"github.com/syncline-io/syncline/framework/failure"
+)
+
+// PostgreSQL makes a slot only when every transaction has ended that was running and had written something when it was
+// asked, and one that was prepared and forgotten never does. And with synchronous replication a transaction stays invisible
+// until a standby has it. Neither wait has a bound of the server's, so that here nobody waits without a word, and where
+// others would wait too, not for ever.
+
+// patience bounds the waits for other transactions.
+type patience struct {
+	// slot is how long a slot may take before somebody is told for whom it waits, and the temporary one is given up.
+	slot time.Duration
+	// cut is how long the stream goes on without the tables that are still to be read, before their slot is tried again.
+	cut time.Duration
+	// visible is how long a transaction may stay invisible before it is looked into.
+	visible time.Duration
+}
+
+var defaultPatience = patience{slot: 10 * time.Second, cut: 5 * time.Minute, visible: 3 * time.Second}
+
+// errOthersRun says that no snapshot can be had now.
+var errOthersRun = errors.New("transactions of others have not ended")
+
+// errCutAgain ends a run: the next one asks for a snapshot again.
+var errCutAgain = errors.New("tables are still to be read, and no snapshot could be had of them: it is tried again")
+
+// makeSlot makes a slot and tells for whom the server waits. A temporary one it gives up with errOthersRun.
+func (r *reading) makeSlot(ctx context.Context, name string, temporary bool) (*createdSlot, error) {
+	s := r.source
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		created *createdSlot
+		err     error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		created, err := createSlot(ctx, s.server, name, temporary)
+		answered <- answer{created, err}
+	}()
+	late := time.NewTicker(s.patience.slot)
+	defer late.Stop()
+	for {
+		select {
+		case a := <-answered:
+			return a.created, a.err
+		case <-late.C:
+		}
+		oldest, err := oldestTransaction(ctx, r.catalog.conn)
+		s.log.Warn("a replication slot waits for a transaction to end", zap.String("slot", name), zap.String("oldest", oldest), zap.Error(err))
+		if temporary {
+			cancel()
+			if a := <-answered; a.err == nil { // in the last moment
+				return a.created, nil
+			}
+			return nil, errOthersRun
+		}
+		late.Reset(10 * s.patience.slot)
+	}
+}
+
+// oldestTransaction says whose transaction has run longest of those that have written something, in any database.
+func oldestTransaction(ctx context.Context, conn *pgx.Conn) (who string, err error) {
+	err = conn.QueryRow(ctx, `select who from (
+		select age(backend_xid), format('process %s (user %s, database %s, %s) since %s', pid, usename, datname, application_name, xact_start)
+			from pg_stat_activity where backend_xid is not null
+		union all
+		select age(transaction), format('prepared transaction %L (user %s, database %s) since %s', gid, owner, database, prepared)
+			from pg_prepared_xacts) t(age, who) order by age desc limit 1`).Scan(&who)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "it has just ended", nil
+	}
+	return who, err
+}
+
+// invisible looks into a transaction that others do not see for long. When it waits for us, as one of the server's
+// synchronous standbys, we would wait for each other: what we have read is confirmed after it was looked up, and it can be
+// looked up after it was confirmed.
+func (r *reading) invisible(ctx context.Context, xid uint32) error {
+	s := r.source
+	var state, names string
+	err := r.catalog.conn.QueryRow(ctx, `select coalesce((select r.sync_state from pg_stat_replication r
+		join pg_replication_slots p on p.active_pid = r.pid where p.slot_name = $1), ''), current_setting('synchronous_standby_names')`,
+		s.cfg.Slot).Scan(&state, &names)
+	if err != nil {
+		return err
+	}
+	application := s.server.application()
+	// A role without pg_read_all_stats does not see the state.
+	if state == "sync" || state == "quorum" || state == "" && namesStandby(names, application) {
+		return failure.WithHint(fmt.Errorf("transaction %d waits for this connector, which the server takes for a synchronous standby", xid),
+			fmt.Sprintf("name the standbys in synchronous_standby_names: %s fits %q", names, application))
+	}
+	s.log.Warn("a transaction is in the log, and nobody sees what it did: it waits for a synchronous standby", zap.Uint32("xid", xid))
+	return nil
+}
+
+// warnOfStandbyNames tells of a synchronous_standby_names that could make the connector a synchronous standby.
+func (r *reading) warnOfStandbyNames(ctx context.Context) error {
+	s := r.source
+	var names string
+	if err := r.catalog.conn.QueryRow(ctx, "select current_setting('synchronous_standby_names')").Scan(&names); err != nil {
+		return fmt.Errorf("read synchronous_standby_names: %w", err)
+	}
+	if application := s.server.application(); namesStandby(names, application) {
+		s.log.Warn("the server may take the connector for a synchronous standby, and its transactions would wait for it: name the standbys",
+			zap.String("synchronous_standby_names", names), zap.String("application_name", application))
+	}
+	return nil
+}
+
+// namesStandby reports whether a value of synchronous_standby_names, such as FIRST 1 (s1, "s 2") or *, fits the name.
+func namesStandby(names, application string) bool {
+	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == '(' || r == ')' }) {
+		if name = strings.Trim(name, ` "`); name == "*" || strings.EqualFold(name, application) {
+			return true
+		}
+	}
+	return false
+}
