@@ -10,7 +10,7 @@ import (
 
 var (
 	seed  = flag.Int64("seed", -1, "run this seed alone, and print its journal")
-	seeds = flag.Int("seeds", 300, "how many seeds to run")
+	seeds = flag.Int("seeds", 600, "how many seeds to run")
 	first = flag.Int64("first", 1, "the first of them")
 	soak  = flag.Duration("soak", 0, "run seeds for so long, from the time of day on")
 )
@@ -84,6 +84,8 @@ var foundBugs = []found{
 	{"a client that was refused a producer id never described a table again", NarrowPlanFor, []uint64{21149}},
 	{"a key went to another partition when its schema got another id", PlanFor, []uint64{20, 70, 219, 273, 283, 435}},
 	{"a partition that came back to a truncate under way was taken for a gap", PlanFor, []uint64{2413}},
+	{"a rename waited for a partition that had never begun", PlanFor, []uint64{7201, 7242}},
+	{"a stop in the middle of a rebalance took a minute", PlanFor, []uint64{7801}},
 	{"without transactions, a successor's position was taken for a gap", func(seed uint64) Plan {
 		p := NarrowPlanFor(seed)
 		p.add(Fault{At: 4485 * time.Millisecond, What: TornLease, For: 3 * time.Second})
