@@ -58,10 +58,10 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	ends := b.ends
+	g := gathered{events, b.ends, b.size()}
 	var backoff failure.Backoff
 	for {
-		err := w.split(soft, hard, events, ends)
+		err := w.split(soft, hard, g.events, g.ends)
 		if failure.Classify(err) != failure.Conflict {
 			return err
 		}
@@ -70,10 +70,18 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
 			return err
 		}
-		if events, ends, err = w.join(soft, hard, undone(events), ends); err != nil {
+		g.events = undone(g.events)
+		if g, err = w.join(soft, hard, g); err != nil {
 			return err
 		}
 	}
+}
+
+// gathered is what is written together, and the memory of the batches that it came in.
+type gathered struct {
+	events []event
+	ends   []end
+	bytes  int
 }
 
 // prepare sets aside what cannot be read and makes the target's tables ready for the rest, which it returns.
@@ -89,15 +97,16 @@ func (w *writer) prepare(soft, hard context.Context, b *batch) ([]event, error) 
 	return events, w.evolve(soft, hard, events)
 }
 
-// joinRows bounds what a conflict may gather, in multiples of a batch's rows.
-const joinRows = 4
+// joinBatches bounds what a conflict may gather, in multiples of a batch's rows and of its bytes. With the batch that came
+// early and could not be joined, and that which the reader fills, memory holds two more.
+const joinBatches = 4
 
 // join adds the next batch to events that are in conflict: what frees the value that they need may be in it. Nothing is
 // added when there is none, when too much has been gathered, or when it has other versions of the same tables; the
 // events then wait for other members.
-func (w *writer) join(soft, hard context.Context, events []event, ends []end) ([]event, []end, error) {
-	if w.held != nil || len(events) > joinRows*w.opts.Batch.Rows {
-		return events, ends, nil
+func (w *writer) join(soft, hard context.Context, g gathered) (gathered, error) {
+	if w.held != nil || len(g.events) > (joinBatches-1)*w.opts.Batch.Rows || g.bytes > (joinBatches-1)*w.opts.Batch.Bytes {
+		return g, nil
 	}
 	select {
 	case w.held = <-w.in:
@@ -106,20 +115,20 @@ func (w *writer) join(soft, hard context.Context, events []event, ends []end) ([
 	if w.held != nil {
 		w.free <- &batch{} // the reader goes on: it waits for a batch, and the one in conflict may never come back
 	}
-	if w.held == nil || !sameVersions(events, w.held.events) {
-		return events, ends, nil
+	if w.held == nil || !sameVersions(g.events, w.held.events) {
+		return g, nil
 	}
 	b := w.held
 	w.held = nil // it stays with the events until they are written
 	added, err := w.prepare(soft, hard, b)
 	if err != nil {
-		return nil, nil, err
+		return g, err
 	}
-	ends = append([]end(nil), ends...)
+	ends := append([]end(nil), g.ends...)
 	for _, e := range b.ends {
 		ends = reach(ends, e.part, e.next, e.applied)
 	}
-	return append(append([]event(nil), events...), added...), ends, nil
+	return gathered{append(append([]event(nil), g.events...), added...), ends, g.bytes + b.size()}, nil
 }
 
 // undone leaves out the events that are in the target already.
