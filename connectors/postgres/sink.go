@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -154,6 +155,10 @@ func (s *pgSink) createOwnTables(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
+// sinkBegin begins a transaction. Constraints of the target's owner that can wait for its end do: rows come by table, not in
+// the order in which the source wrote them.
+const sinkBegin = "begin isolation level read committed read write; set constraints all deferred"
+
 // transact runs f in a transaction of its own. After an error the transaction is rolled back, or the session dropped
 // when the server cannot be asked to: then it is unknown whether the transaction was committed, and the caller must
 // look (the framework claims again).
@@ -161,7 +166,7 @@ func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	tx, err := s.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin isolation level read committed read write"})
+	tx, err := s.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: sinkBegin})
 	if err != nil {
 		s.drop()
 		return err
@@ -178,7 +183,11 @@ func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		s.drop()
+		if strings.HasPrefix(sinkState(err), "23") { // a deferred constraint: that is an answer
+			s.session.rolledBack()
+		} else {
+			s.drop()
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	s.session.committed()

@@ -310,6 +310,34 @@ func TestConstraintOfTheTargetsOwnerIsAConflict(t *testing.T) {
 	}
 }
 
+// TestForeignKeysThatCanBeDeferredAre is about a batch with a row and what it refers to: tables are written by their names.
+func TestForeignKeysThatCanBeDeferredAre(t *testing.T) {
+	f, orders, items := newSinkFixture(t), ordersTable(), ordersTable()
+	source := *items.Source
+	source.Name, source.ID = "items", 9
+	items = targetOf(&source)
+	f.evolve(orders)
+	f.evolve(items)
+	f.exec("alter table target.items add foreign key (total) references target.orders (id) deferrable")
+	write := func(order, item sink.Row) error {
+		return f.sink.Write(t.Context(), &sink.Batch{Tables: []sink.TableBatch{{Table: orders, Rows: []sink.Row{order}}, {Table: items, Rows: []sink.Row{item}}}})
+	}
+	if err := write(row(sink.Upsert, 1, 1, nil, nil), row(sink.Upsert, 10, 1, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	session := f.sink.session
+	if err := write(row(sink.Upsert, 2, 1, nil, nil), row(sink.Upsert, 11, 3, nil, nil)); failure.Classify(err) != failure.Conflict {
+		t.Errorf("an item of an order that is not there: got %v, want a conflict", err)
+	}
+	if f.sink.session != session {
+		t.Error("the session was dropped, though the server has answered")
+	}
+	f.want("select count(*) from target.orders", "1")
+	if err := write(row(sink.Upsert, 3, 1, nil, nil), row(sink.Upsert, 11, 3, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestARowWithoutAPartitionWaitsForOne is about a table that its owner has partitioned: a partition that was not made in time is no
 // fault of the rows.
 func TestARowWithoutAPartitionWaitsForOne(t *testing.T) {
