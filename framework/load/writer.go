@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -61,7 +62,11 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 	g := gathered{events, b.ends, b.size()}
 	var backoff failure.Backoff
 	for {
-		err := w.split(soft, hard, g.events, g.ends)
+		err := w.split(soft, hard, g.events, g.ends, failure.Refused)
+		if failure.Classify(err) == failure.Conflict {
+			g.events = undone(g.events)
+			err = w.split(soft, hard, inSourceOrder(g.events), g.ends, failure.Conflict)
+		}
 		if failure.Classify(err) != failure.Conflict {
 			return err
 		}
@@ -207,24 +212,39 @@ func owned(ends []end, p *partition) bool {
 }
 
 // split makes events durable, in one step if the target takes them, else in halves down to the record that it refuses;
-// that one becomes a dead letter. What is in order stays in order: the second half waits for the first.
-func (w *writer) split(soft, hard context.Context, events []event, ends []end) error {
+// that one becomes a dead letter. What is in order stays in order: the second half waits for the first. With also
+// failure.Conflict, rows in each other's way are halved too, down to one that needs what is not here yet.
+func (w *writer) split(soft, hard context.Context, events []event, ends []end, also failure.Class) error {
 	err := w.write(soft, hard, events, ends)
-	if failure.Classify(err) != failure.Refused {
+	class := failure.Classify(err)
+	if err == nil || class != failure.Refused && class != also {
 		return err
 	}
-	if len(events) == 1 {
+	if len(events) <= 1 {
+		if class != failure.Refused {
+			return err
+		}
 		if err := w.bury(soft, hard, &events[0], stagePut, err); err != nil {
 			return err
 		}
 		return w.write(soft, hard, nil, ends)
 	}
 	half := middle(events)
-	if err := w.split(soft, hard, events[:half], endsOf(events[:half])); err != nil {
+	if err := w.split(soft, hard, events[:half], endsOf(events[:half]), also); err != nil {
 		return err
 	}
 	crash.Point("load.between-halves")
-	return w.split(soft, hard, events[half:], ends)
+	return w.split(soft, hard, events[half:], ends, also)
+}
+
+// inSourceOrder returns the events in the order in which the source made the changes, whatever their tables and partitions.
+// A constraint of the target that the source has too holds after each of them, but not on every way from the first to the
+// last: two rows that swap a unique value over a third one come out of the fold as two that collide, and a batch writes
+// tables in an order of its own, which can bring a row before the one that it refers to.
+func inSourceOrder(events []event) []event {
+	ordered := slices.Clone(events)
+	slices.SortStableFunc(ordered, func(a, b event) int { return a.version.Compare(b.version) })
+	return ordered
 }
 
 // middle halves events, but not between the truncates of one topic's partitions, which must stay together.
