@@ -18,10 +18,6 @@ import (
 
 // Evolve implements [sink.Evolver]. All that it does is one transaction.
 func (s *Sink) Evolve(ctx context.Context, _, t *sink.Table) error {
-	if other := s.tables[tableKey(t)]; other != nil && (other.table.Schema != t.Schema || other.table.Name != t.Name) {
-		return failure.As(failure.Config, fmt.Errorf("tables %s and %s are one to DuckDB, which does not tell upper from lower case", other.table, t),
-			"name another target for one of them in target.tables, or leave it out of topics")
-	}
 	var compiled *loader
 	err := s.session.transaction(ctx, func() error {
 		have, columns, err := s.makeReady(ctx, t)
@@ -69,6 +65,9 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.checkNamesake(ctx, t); err != nil {
+		return nil, nil, err
+	}
 	if len(have.columns) == 0 && known.made {
 		return nil, nil, s.droppedError(t)
 	}
@@ -103,6 +102,19 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 	}
 	have, err = s.describe(ctx, schema, name)
 	return have, after.columns(t), err
+}
+
+// checkNamesake refuses a table whose name differs only in case from that of another which was made ready, in this run or
+// before: to DuckDB they are one, and their rows would be mixed.
+func (s *Sink) checkNamesake(ctx context.Context, t *sink.Table) error {
+	schema, name := targetName(t)
+	rows, err := s.session.query(ctx, fmt.Sprintf("SELECT table_schema, table_name FROM %s WHERE lower(table_schema) = lower(%s) AND lower(table_name) = lower(%s) AND NOT (%s)",
+		s.columns, warehouse.QuoteText(schema), warehouse.QuoteText(name), whereTable(t)))
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return failure.As(failure.Config, fmt.Errorf("tables %s.%s and %s are one to DuckDB, which does not tell upper from lower case", rows[0][0], rows[0][1], t),
+		"name another target for one of them in target.tables, or leave it out of topics")
 }
 
 // droppedError is about a table that was made ready before and is there no more. Made again it would have the rows from the

@@ -375,3 +375,38 @@ func TestATableThatWasDroppedIsNotMadeAgainEmpty(t *testing.T) {
 		wantRows(t, s, "SELECT id, name FROM shop.customers", "1|a")
 	}
 }
+
+func TestTablesThatDifferOnlyInCaseAreNotMixed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "warehouse.duckdb")
+	s := openTest(t, path)
+	defer func() { s.Close() }()
+	namesake := customers()
+	namesake.Name, namesake.Source = "Customers", &schemas.Table{ID: 9}
+	refused := func() {
+		t.Helper()
+		if err := s.Evolve(t.Context(), nil, namesake); failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "shop.customers and shop.Customers") {
+			t.Errorf("got %v, want that the names are refused", err)
+		}
+	}
+	mustEvolve(t, s, customers())
+	refused()
+	s.Close()
+	s = openTest(t, path)
+	refused()
+	mustEvolve(t, s, customers())
+}
+
+func TestARenameOntoAColumnThatIsNotOursStops(t *testing.T) {
+	s := newTest(t)
+	mustEvolve(t, s, customers())
+	mustWrite(t, s, batch(customers(), row(sink.Upsert, num(1), text("a"), text("n"))))
+	sqlOf(t, s, "ALTER TABLE shop.customers ADD COLUMN remark VARCHAR", "UPDATE shop.customers SET remark = 'mine'")
+	renamed := tableOf("customers", 1, col("id", kind(schemas.Int64)), col("name", kind(schemas.String)), col("remark", kind(schemas.String)))
+	renamed.Source.Version = 2
+	if err := s.Evolve(t.Context(), nil, renamed); failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "renamed at the source") {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	sqlOf(t, s, "ALTER TABLE shop.customers RENAME COLUMN remark TO mine")
+	mustEvolve(t, s, renamed)
+	wantRows(t, s, "SELECT id, name, remark, mine FROM shop.customers", "1|a|n|mine")
+}

@@ -111,7 +111,9 @@ func planChanges(have *target, known record, t *sink.Table) ([]string, record, e
 	if !p.passed(t) {
 		p.version = sourceVersion(t)
 		p.setAside()
-		p.rename()
+		if err := p.rename(); err != nil {
+			return nil, known, err
+		}
 		for i := range t.Columns {
 			p.names.learn(&t.Columns[i])
 		}
@@ -164,15 +166,21 @@ func (p *planner) setAside() {
 	}
 }
 
-// rename gives the columns that were renamed at the source their new names.
-func (p *planner) rename() {
+// rename gives the columns that were renamed at the source their new names. A column of that name that is not ours stops it:
+// its values would be taken for the renamed one's.
+func (p *planner) rename() error {
 	for i := range p.table.Columns {
 		c := &p.table.Columns[i]
-		// A column of that name that is not ours is used as it is; the old one stays beside it.
-		if old, ok := p.names[c.ID]; ok && old != c.Name && (strings.EqualFold(old, c.Name) || p.now.column(c.Name) < 0) {
-			p.renameColumn(c.ID, c.Name)
+		old, ok := p.names[c.ID]
+		if !ok || old == c.Name {
+			continue
 		}
+		if !strings.EqualFold(old, c.Name) && p.now.column(c.Name) >= 0 {
+			return conflict(p.table, c.Name, fmt.Sprintf("was called %q and was renamed at the source, but the target has another column of this name", old))
+		}
+		p.renameColumn(c.ID, c.Name)
 	}
+	return nil
 }
 
 // fitColumn adds the column or makes it wide enough.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/crash"
 	"github.com/syncline-io/syncline/framework/failure"
@@ -27,9 +29,15 @@ type pgSink struct {
 
 	user, database string
 
+	// frozen is for how long a member may bring nothing in the middle of a COPY before another that it holds up ends it.
+	frozen time.Duration
+
 	session *sinkSession // nil: connect first
 	plans   map[string]*sinkPlan
 }
+
+// sinkFrozen is more than any COPY of a batch waits for its sender.
+const sinkFrozen = 2 * time.Minute
 
 // sinkConnectTimeout bounds one connection attempt when the URL does not.
 const sinkConnectTimeout = 15 * time.Second
@@ -48,7 +56,7 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (sink.Sink, err
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "syncline " + env.Name
 	}
-	s := &pgSink{cfg: cfg, config: config, env: env, plans: map[string]*sinkPlan{}}
+	s := &pgSink{cfg: cfg, config: config, env: env, frozen: sinkFrozen, plans: map[string]*sinkPlan{}}
 	if err := s.connect(ctx); err != nil {
 		return nil, openError(err)
 	}
@@ -61,13 +69,15 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (sink.Sink, err
 // sinkSettings makes the session independent of the role's and the database's defaults: texts are read in one way,
 // names of types and operators mean the built-in ones, and a commit is durable when it is acknowledged. A session that
 // holds locks and hears nothing for a minute is ended by the server, so that a frozen process cannot keep the one that
-// took over waiting. Plans of single-row statements are made anew: a kept one may stem from the time when the table
+// took over waiting; in the middle of a COPY that does not count (see endFrozen), and a machine that went away without a
+// word is found out by the server's keepalives. Plans of single-row statements are made anew: a kept one may stem from the time when the table
 // was empty. A staging table is joined with the target by the index on its key, whatever the planner thinks of a table whose
 // statistics it does not know: reading the whole target for a batch is never right.
 const sinkSettings = `select set_config(name, value, false) from (values
 	('search_path', 'pg_catalog'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('lc_monetary', 'C'),
 	('client_encoding', 'UTF8'), ('standard_conforming_strings', 'on'), ('xmloption', 'content'),
 	('statement_timeout', '0'), ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '60s'),
+	('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '4'),
 	('plan_cache_mode', 'force_custom_plan'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off'), ('client_min_messages', 'warning'),
 	('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end)
 ) s(name, value)`
@@ -145,6 +155,10 @@ func (s *pgSink) createOwnTables(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
+// sinkBegin begins a transaction. Constraints of the target's owner that can wait for its end do: rows come by table, not in
+// the order in which the source wrote them.
+const sinkBegin = "begin isolation level read committed read write; set constraints all deferred"
+
 // transact runs f in a transaction of its own. After an error the transaction is rolled back, or the session dropped
 // when the server cannot be asked to: then it is unknown whether the transaction was committed, and the caller must
 // look (the framework claims again).
@@ -152,7 +166,7 @@ func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	tx, err := s.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin isolation level read committed read write"})
+	tx, err := s.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: sinkBegin})
 	if err != nil {
 		s.drop()
 		return err
@@ -162,15 +176,40 @@ func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
 			s.drop()
 		} else {
 			s.session.rolledBack()
+			if sinkState(err) == "55P03" {
+				s.endFrozen(ctx)
+			}
 		}
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		s.drop()
+		if strings.HasPrefix(sinkState(err), "23") { // a deferred constraint: that is an answer
+			s.session.rolledBack()
+		} else {
+			s.drop()
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	s.session.committed()
 	return nil
+}
+
+// endFrozen ends sessions of other members that hold locks in the middle of a COPY and have brought nothing for long: the
+// process is frozen, its kernel still answers keepalives, and idle_in_transaction_session_timeout does not count while a COPY
+// waits for its client. It is called when a lock was waited for in vain. A member that is merely slow loses its transaction
+// and begins again.
+func (s *pgSink) endFrozen(ctx context.Context) {
+	const sql = `select count(pg_terminate_backend(pid)) from pg_stat_activity
+where datname = current_database() and usename = current_user and application_name = current_setting('application_name') and pid <> pg_backend_pid()
+	and state = 'active' and wait_event = 'ClientRead' and query_start < clock_timestamp() - make_interval(secs => $1)`
+	var ended int
+	err := s.session.conn.QueryRow(ctx, sql, s.frozen.Seconds()).Scan(&ended)
+	if err != nil {
+		s.drop() // the lock is waited for again, and whoever holds it looked for
+	}
+	if ended > 0 || err != nil {
+		s.env.Log.Warn("ended sessions of members that stand still in a COPY", zap.Int("sessions", ended), zap.Error(err))
+	}
 }
 
 // Write applies the batch and moves the ledger in one transaction. Tables come in the order of their names and the

@@ -33,15 +33,19 @@ const (
 )
 
 // Evolve makes the target's table ready for rows of t, in one transaction: it creates schema, enum types and table;
-// renames columns by id; adds columns; widens columns; adds labels. Columns that the source dropped stay and are
-// nullable. prev is not needed: what was done is recorded in the target.
-func (s *pgSink) Evolve(ctx context.Context, _, t *sink.Table) error {
-	err := s.transact(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sinkDDLWait+";"+sinkDDLLock); err != nil {
+// renames columns by id; adds columns; widens columns. Columns that the source dropped stay and are nullable. Labels that an
+// enum lacks are added in a transaction before, because none may be used, as a default, in the one that adds it. prev is not
+// needed: what was done is recorded in the target.
+func (s *pgSink) Evolve(ctx context.Context, _, t *sink.Table) (err error) {
+	for labels := true; labels && err == nil; {
+		err = s.transact(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, sinkDDLWait+";"+sinkDDLLock); err != nil {
+				return err
+			}
+			labels, err = s.evolve(ctx, tx, t)
 			return err
-		}
-		return s.evolve(ctx, tx, t)
-	})
+		})
+	}
 	s.forget(t)
 	if err != nil {
 		return s.explain(s.deniedTable(err, t))
@@ -61,45 +65,53 @@ func (s *pgSink) Version(ctx context.Context, t *sink.Table) (version uint64, er
 	return version, s.explain(err)
 }
 
-func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) error {
+// evolve does all that t needs, or adds labels alone: then it reports true, and what they are needed for is still to come.
+func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) (labels bool, err error) {
 	if err := checkNames(t); err != nil {
-		return err
+		return false, err
 	}
 	if err := s.createSchema(ctx, tx, t.Schema); err != nil {
-		return err
+		return false, err
 	}
 	record, err := s.readRecord(ctx, tx, t)
 	if err != nil {
-		return err
+		return false, err
 	}
 	have, err := readTable(ctx, tx, t.Schema, t.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if have == nil && record != nil {
-		return s.droppedError(t)
+		return false, s.droppedError(t)
 	}
 	e := evolution{table: t, have: have, record: record}
 	wanted, err := s.wantedTypes(ctx, tx, t)
 	if err != nil {
-		return err
+		return false, err
 	}
 	enums, err := readEnums(ctx, tx, wanted)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := e.plan(wanted, enums); err != nil {
-		return err
+		return false, err
 	}
-	for _, sql := range e.statements {
+	statements := e.statements
+	if len(e.labels) > 0 {
+		statements = e.labels
+	}
+	for _, sql := range statements {
 		if _, err := tx.Exec(ctx, sql); err != nil {
-			return evolveError(sql, err)
+			return false, evolveError(sql, err)
 		}
 		crash.Point("postgres-sink.statement-done")
 	}
+	if len(e.labels) > 0 {
+		return true, nil
+	}
 	err = s.writeRecord(ctx, tx, t, record, e.defaults)
 	crash.Point("postgres-sink.table-recorded")
-	return err
+	return false, err
 }
 
 // droppedError is about a table that was made ready before and is there no more. Made again it would have the rows from the
@@ -216,6 +228,8 @@ type evolution struct {
 	have       *targetTable // nil: to be created
 	record     *tableRecord // nil: the sink has not seen it
 	statements []string
+	// labels holds the statements that must be committed before the others can run.
+	labels []string
 	// defaults holds the ids of the columns that were given a default.
 	defaults []int32
 }
@@ -284,16 +298,17 @@ func (e *evolution) enum(w sinkType, enums map[string][]string) {
 // addLabels returns have with the labels that it lacks: behind the one that stands before it in want, or first.
 func (e *evolution) addLabels(enum string, have, want []string) []string {
 	have = slices.Clone(have)
+	add := func(format string, args ...any) { e.labels = append(e.labels, fmt.Sprintf(format, args...)) }
 	for i, label := range want {
 		if slices.Contains(have, label) {
 			continue
 		}
 		if i > 0 {
-			e.do("alter type %s add value if not exists %s after %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(want[i-1]))
+			add("alter type %s add value if not exists %s after %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(want[i-1]))
 			have = slices.Insert(have, slices.Index(have, want[i-1])+1, label)
 			continue
 		}
-		e.do("alter type %s add value if not exists %s before %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(have[0]))
+		add("alter type %s add value if not exists %s before %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(have[0]))
 		have = slices.Insert(have, 0, label)
 	}
 	return have

@@ -286,6 +286,23 @@ add j boolean default true, add k date default 'infinity', add l text`)
 	f.want("select h, i::text from target.fills", "2|pg_class")
 }
 
+// TestANewLabelCanBeTheDefaultOfANewColumn is about what PostgreSQL forbids in one transaction: to use a label that it adds.
+func TestANewLabelCanBeTheDefaultOfANewColumn(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema source; create type source.state as enum ('new', 'done');
+create table source.tasks (id int primary key, state source.state); insert into source.tasks values (1, 'new')`)
+	table, rows := f.source("source", "tasks", 1)
+	f.evolve(table)
+	f.write(table, rows...)
+	f.exec("alter type source.state add value 'archived' before 'done'")
+	f.exec("alter table source.tasks add next source.state default 'archived'")
+	table, _ = f.source("source", "tasks", 2)
+	f.evolve(table)
+	f.want("select id, state, next from target.tasks", "1|new|archived")
+	f.want("select array_agg(l order by l) from unnest(enum_range(null::target.state)) l", "{new,archived,done}")
+	f.want("select version from syncline.tables", "2")
+}
+
 // Two members: one has not met the change of the table yet, and goes on writing rows of before it.
 func TestAMemberBehindAnAddedColumnWritesItsDefault(t *testing.T) {
 	f := newSinkFixture(t)

@@ -32,6 +32,8 @@ func (s *pgSink) explain(err error) error {
 	}
 	code := sinkState(err)
 	switch {
+	case noPartition(err):
+		return failure.WithHint(err, "add a partition for the row, or a default one")
 	case refusedState(code):
 		return failure.As(failure.Refused, err, "")
 	case code == "23505", code == "23503", code == "23P01":
@@ -43,6 +45,14 @@ func (s *pgSink) explain(err error) error {
 		return failure.WithHint(err, "the target is a standby or read-only: point url at the primary")
 	}
 	return err
+}
+
+// noPartition reports whether a row was refused because of where it goes, not of what it is: the partitioned table has no
+// partition for it, or the row is written to one that is not for it. PostgreSQL gives that the code of a violated check, but
+// names no constraint.
+func noPartition(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23514" && e.ConstraintName == ""
 }
 
 // refusedState reports whether the server refuses the row itself, whenever it is sent.

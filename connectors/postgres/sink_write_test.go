@@ -258,7 +258,7 @@ func TestSQLStatesAreToldApart(t *testing.T) {
 		"40P01": failure.Retry, "40001": failure.Retry, "55P03": failure.Retry, "53100": failure.Retry, "57P01": failure.Retry,
 		"58030": failure.Retry, "08006": failure.Retry, "21000": failure.Retry, "XX000": failure.Retry, "25006": failure.Retry,
 	} {
-		err := s.explain(fmt.Errorf("merge: %w", &pgconn.PgError{Code: code, Message: "no"}))
+		err := s.explain(fmt.Errorf("merge: %w", &pgconn.PgError{Code: code, Message: "no", ConstraintName: "orders_check"}))
 		if got := failure.Classify(err); got != want {
 			t.Errorf("%s is class %d, want %d", code, got, want)
 		}
@@ -307,6 +307,56 @@ func TestConstraintOfTheTargetsOwnerIsAConflict(t *testing.T) {
 	f.write(table, row(sink.Upsert, 1, 5, nil, nil))
 	if err := f.tryWrite(table, row(sink.Upsert, 2, 5, nil, nil)); failure.Classify(err) != failure.Conflict {
 		t.Errorf("got %v, want a conflict", err)
+	}
+}
+
+// TestForeignKeysThatCanBeDeferredAre is about a batch with a row and what it refers to: tables are written by their names.
+func TestForeignKeysThatCanBeDeferredAre(t *testing.T) {
+	f, orders, items := newSinkFixture(t), ordersTable(), ordersTable()
+	source := *items.Source
+	source.Name, source.ID = "items", 9
+	items = targetOf(&source)
+	f.evolve(orders)
+	f.evolve(items)
+	f.exec("alter table target.items add foreign key (total) references target.orders (id) deferrable")
+	write := func(order, item sink.Row) error {
+		return f.sink.Write(t.Context(), &sink.Batch{Tables: []sink.TableBatch{{Table: orders, Rows: []sink.Row{order}}, {Table: items, Rows: []sink.Row{item}}}})
+	}
+	if err := write(row(sink.Upsert, 1, 1, nil, nil), row(sink.Upsert, 10, 1, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	session := f.sink.session
+	if err := write(row(sink.Upsert, 2, 1, nil, nil), row(sink.Upsert, 11, 3, nil, nil)); failure.Classify(err) != failure.Conflict {
+		t.Errorf("an item of an order that is not there: got %v, want a conflict", err)
+	}
+	if f.sink.session != session {
+		t.Error("the session was dropped, though the server has answered")
+	}
+	f.want("select count(*) from target.orders", "1")
+	if err := write(row(sink.Upsert, 3, 1, nil, nil), row(sink.Upsert, 11, 3, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestARowWithoutAPartitionWaitsForOne is about a table that its owner has partitioned: a partition that was not made in time is no
+// fault of the rows.
+func TestARowWithoutAPartitionWaitsForOne(t *testing.T) {
+	for _, rows := range []int{1, 2 * sinkBulkRows} {
+		f, table := newSinkFixture(t), ordersTable()
+		f.exec(`create schema target; create table target.orders (id bigint primary key, total int check (total < 1000), note text, doc jsonb) partition by range (id);
+create table target.orders_0 partition of target.orders for values from (0) to (100)`)
+		f.evolve(table)
+		f.write(table, row(sink.Upsert, 1, 5, nil, nil))
+		batch := known(sink.Absent, 100, rows, 5)
+		if err := f.tryWrite(table, batch...); failure.Classify(err) != failure.Retry || !strings.Contains(fmt.Sprint(err), "add a partition") {
+			t.Errorf("%d rows: got %v, want to wait for a partition", rows, err)
+		}
+		if err := f.tryWrite(table, row(sink.Upsert, 2, 1000, nil, nil)); failure.Classify(err) != failure.Refused {
+			t.Errorf("got %v, want that the check refuses the row", err)
+		}
+		f.exec("create table target.orders_rest partition of target.orders default")
+		f.write(table, batch...)
+		f.want("select count(*) from target.orders", fmt.Sprint(1+rows))
 	}
 }
 

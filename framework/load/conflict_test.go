@@ -3,11 +3,13 @@ package load
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/simtest/model"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -80,4 +82,44 @@ func TestBatchesGoOnAfterAConflictThatHeldTheNext(t *testing.T) {
 		want = append(want, fmt.Sprintf("id=%d note=d big=x extra=7", 4+i))
 		w.holds("public.orders", want...)
 	}
+}
+
+// uniqueNotes is a unique constraint on orders.note that is checked at every row, as PostgreSQL checks it.
+func uniqueNotes(db *database) func(int, *sink.Batch, func() error) error {
+	return func(_ int, b *sink.Batch, apply func() error) error {
+		notes := map[string]string{} // by id
+		db.Look(func(v model.View) {
+			for _, row := range v.Table("public.orders").Rows {
+				notes[row.Values["id"]] = row.Values["note"]
+			}
+		})
+		for _, t := range b.Tables {
+			for _, r := range t.Rows {
+				id, note := strconv.FormatInt(r.Values[0].Int(), 10), string(r.Values[1].Bytes())
+				delete(notes, id)
+				if r.Action == sink.Delete {
+					continue
+				}
+				for _, taken := range notes {
+					if taken == note {
+						return failure.As(failure.Conflict, errors.New("note is not unique"), "")
+					}
+				}
+				notes[id] = note
+			}
+		}
+		return apply()
+	}
+}
+
+// TestAUniqueValueThatIsSwappedOverAThirdIsNotWaitedForForEver is about changes of which each is good, and whose fold is not.
+func TestAUniqueValueThatIsSwappedOverAThirdIsNotWaitedForForEver(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	f := w.feed(orders(900)).describe()
+	w.db.setFault(uniqueNotes(w.db))
+	f.send(insert(1, "a", "x"), insert(2, "b", "x"), insert(3, "c", "x"))
+	w.start()
+	w.holds("public.orders", "id=1 note=a big=x", "id=2 note=b big=x", "id=3 note=c big=x")
+	f.send(update(3, "d", "x"), update(1, "tmp", "x"), update(2, "a", "x"), update(1, "b", "x"), update(3, "c", "x"))
+	w.holds("public.orders", "id=1 note=b big=x", "id=2 note=a big=x", "id=3 note=c big=x")
 }

@@ -145,6 +145,30 @@ func TestTheSchemaOfATombstoneIsFoundUnderEveryStrategy(t *testing.T) {
 	}
 }
 
+// TestAForeignTruncateInOneOfSeveralPartitionsErasesNothing is about rows of other partitions that came after it.
+func TestAForeignTruncateInOneOfSeveralPartitionsErasesNothing(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(orders(900))
+	f.foreign = true
+	f.partition = 1
+	f.send(insert(2, "after", "x"))
+	l := w.start()
+	w.holds("public.orders", "id=2 note=after big=x")
+	f.partition = 0
+	f.send(truncate())
+	f.send(insert(1, "b", "y"))
+	w.holds("public.orders", "id=1 note=b big=y", "id=2 note=after big=x")
+	if got := headerOf(w.deadLetters(1)[0], headerMessage); !strings.Contains(got, "empty public.orders in the target by hand") {
+		t.Error(got)
+	}
+	if st := l.Status(); !st.Ready {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestKeysThatAreNoRowsNeedAKeyInTheConfiguration(t *testing.T) {
 	const topic = "crm.customers"
 	w := newWorld(t, topic)

@@ -325,6 +325,10 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 	}
 	r.catalog.aim(p.codec)
 	e, err := r.catalog.decode(ctx, p.codec, rec, body, s, &r.batch.arena)
+	if err == nil && e.op == schemas.Truncate && p.siblings > 1 && !s.hasVersion {
+		return event{}, &unreadable{stageValue, fmt.Errorf("a truncate in one of %d partitions, without a version: what of the others comes before it "+
+			"is not known (empty %s in the target by hand, or have the topic written with one partition)", p.siblings, p.codec.target)}
+	}
 	if err == nil && e.op == schemas.Truncate && p.siblings > 1 && p.truncate == nil {
 		version := s.version // a copy, so that not every record's stamp lands on the heap
 		p.truncate = &version

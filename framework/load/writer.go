@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -58,10 +59,14 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	ends := b.ends
+	g := gathered{events, b.ends, b.size()}
 	var backoff failure.Backoff
 	for {
-		err := w.split(soft, hard, events, ends)
+		err := w.split(soft, hard, g.events, g.ends, failure.Refused)
+		if failure.Classify(err) == failure.Conflict {
+			g.events = undone(g.events)
+			err = w.split(soft, hard, inSourceOrder(g.events), g.ends, failure.Conflict)
+		}
 		if failure.Classify(err) != failure.Conflict {
 			return err
 		}
@@ -70,10 +75,18 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
 			return err
 		}
-		if events, ends, err = w.join(soft, hard, undone(events), ends); err != nil {
+		g.events = undone(g.events)
+		if g, err = w.join(soft, hard, g); err != nil {
 			return err
 		}
 	}
+}
+
+// gathered is what is written together, and the memory of the batches that it came in.
+type gathered struct {
+	events []event
+	ends   []end
+	bytes  int
 }
 
 // prepare sets aside what cannot be read and makes the target's tables ready for the rest, which it returns.
@@ -89,15 +102,16 @@ func (w *writer) prepare(soft, hard context.Context, b *batch) ([]event, error) 
 	return events, w.evolve(soft, hard, events)
 }
 
-// joinRows bounds what a conflict may gather, in multiples of a batch's rows.
-const joinRows = 4
+// joinBatches bounds what a conflict may gather, in multiples of a batch's rows and of its bytes. With the batch that came
+// early and could not be joined, and that which the reader fills, memory holds two more.
+const joinBatches = 4
 
 // join adds the next batch to events that are in conflict: what frees the value that they need may be in it. Nothing is
 // added when there is none, when too much has been gathered, or when it has other versions of the same tables; the
 // events then wait for other members.
-func (w *writer) join(soft, hard context.Context, events []event, ends []end) ([]event, []end, error) {
-	if w.held != nil || len(events) > joinRows*w.opts.Batch.Rows {
-		return events, ends, nil
+func (w *writer) join(soft, hard context.Context, g gathered) (gathered, error) {
+	if w.held != nil || len(g.events) > (joinBatches-1)*w.opts.Batch.Rows || g.bytes > (joinBatches-1)*w.opts.Batch.Bytes {
+		return g, nil
 	}
 	select {
 	case w.held = <-w.in:
@@ -106,20 +120,20 @@ func (w *writer) join(soft, hard context.Context, events []event, ends []end) ([
 	if w.held != nil {
 		w.free <- &batch{} // the reader goes on: it waits for a batch, and the one in conflict may never come back
 	}
-	if w.held == nil || !sameVersions(events, w.held.events) {
-		return events, ends, nil
+	if w.held == nil || !sameVersions(g.events, w.held.events) {
+		return g, nil
 	}
 	b := w.held
 	w.held = nil // it stays with the events until they are written
 	added, err := w.prepare(soft, hard, b)
 	if err != nil {
-		return nil, nil, err
+		return g, err
 	}
-	ends = append([]end(nil), ends...)
+	ends := append([]end(nil), g.ends...)
 	for _, e := range b.ends {
 		ends = reach(ends, e.part, e.next, e.applied)
 	}
-	return append(append([]event(nil), events...), added...), ends, nil
+	return gathered{append(append([]event(nil), g.events...), added...), ends, g.bytes + b.size()}, nil
 }
 
 // undone leaves out the events that are in the target already.
@@ -198,24 +212,39 @@ func owned(ends []end, p *partition) bool {
 }
 
 // split makes events durable, in one step if the target takes them, else in halves down to the record that it refuses;
-// that one becomes a dead letter. What is in order stays in order: the second half waits for the first.
-func (w *writer) split(soft, hard context.Context, events []event, ends []end) error {
+// that one becomes a dead letter. What is in order stays in order: the second half waits for the first. With also
+// failure.Conflict, rows in each other's way are halved too, down to one that needs what is not here yet.
+func (w *writer) split(soft, hard context.Context, events []event, ends []end, also failure.Class) error {
 	err := w.write(soft, hard, events, ends)
-	if failure.Classify(err) != failure.Refused {
+	class := failure.Classify(err)
+	if err == nil || class != failure.Refused && class != also {
 		return err
 	}
-	if len(events) == 1 {
+	if len(events) <= 1 {
+		if class != failure.Refused {
+			return err
+		}
 		if err := w.bury(soft, hard, &events[0], stagePut, err); err != nil {
 			return err
 		}
 		return w.write(soft, hard, nil, ends)
 	}
 	half := middle(events)
-	if err := w.split(soft, hard, events[:half], endsOf(events[:half])); err != nil {
+	if err := w.split(soft, hard, events[:half], endsOf(events[:half]), also); err != nil {
 		return err
 	}
 	crash.Point("load.between-halves")
-	return w.split(soft, hard, events[half:], ends)
+	return w.split(soft, hard, events[half:], ends, also)
+}
+
+// inSourceOrder returns the events in the order in which the source made the changes, whatever their tables and partitions.
+// A constraint of the target that the source has too holds after each of them, but not on every way from the first to the
+// last: two rows that swap a unique value over a third one come out of the fold as two that collide, and a batch writes
+// tables in an order of its own, which can bring a row before the one that it refers to.
+func inSourceOrder(events []event) []event {
+	ordered := slices.Clone(events)
+	slices.SortStableFunc(ordered, func(a, b event) int { return a.version.Compare(b.version) })
+	return ordered
 }
 
 // middle halves events, but not between the truncates of one topic's partitions, which must stay together.
