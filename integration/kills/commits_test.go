@@ -33,6 +33,8 @@ var elsewhere = map[string]string{
 	"postgres.preparePublication": "after-publication",
 	"postgres.prepareTarget":      "own-tables-made",
 	"postgres.Evolve":             "statement-done, table-recorded",
+	"postgres.makeSlot":           "after-slot, after-temporary-slot",
+	"postgres.readAgain":          "after-untold; a table that was renamed is set back by the same state",
 	"postgres.Version":            "none: it only reads",
 	"duckdb.Version":              "none: it only reads",
 	"duckdb.Evolve":               "statement-done, table-recorded, after-commit",
