@@ -78,8 +78,14 @@ func TestFirstStartTellsForWhichTransactionItWaits(t *testing.T) {
 	end, pid := d.writing()
 	src, logs := d.hasty(patience{slot: 100 * time.Millisecond, cut: time.Hour, visible: time.Hour})
 	r := d.run(src, source.Position{}, newRecorder())
-	for logs.Len() == 0 {
+	for range 1500 {
+		if logs.Len() > 0 {
+			break
+		}
 		time.Sleep(20 * time.Millisecond)
+	}
+	if logs.Len() == 0 {
+		t.Fatal("nothing was said")
 	}
 	if oldest := logs.All()[0].ContextMap()["oldest"].(string); !strings.Contains(oldest, "process "+pid) {
 		t.Errorf("waits for process %s, and says: %s", pid, oldest)
