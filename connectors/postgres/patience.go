@@ -20,15 +20,18 @@ import (
 
 // patience bounds the waits for other transactions.
 type patience struct {
-	// slot is how long a slot may take before somebody is told for whom it waits, and the temporary one is given up.
+	// slot is how long a slot may take before somebody is told for whom it waits.
 	slot time.Duration
+	// giveUp is how long a temporary slot may take. It is longer than most transactions last: where there is always one that
+	// lasts longer, no try comes to an end.
+	giveUp time.Duration
 	// cut is how long the stream goes on without the tables that are still to be read, before their slot is tried again.
 	cut time.Duration
 	// visible is how long a transaction may stay invisible before it is looked into.
 	visible time.Duration
 }
 
-var defaultPatience = patience{slot: 10 * time.Second, cut: 5 * time.Minute, visible: 3 * time.Second}
+var defaultPatience = patience{slot: 10 * time.Second, giveUp: time.Minute, cut: 5 * time.Minute, visible: 3 * time.Second}
 
 // errOthersRun says that no snapshot can be had now.
 var errOthersRun = errors.New("transactions of others have not ended")
@@ -50,24 +53,27 @@ func (r *reading) makeSlot(ctx context.Context, name string, temporary bool) (*c
 		created, err := createSlot(ctx, s.server, name, temporary)
 		answered <- answer{created, err}
 	}()
-	late := time.NewTicker(s.patience.slot)
+	late := time.NewTimer(s.patience.slot)
 	defer late.Stop()
+	var over <-chan time.Time
+	if temporary {
+		over = time.After(s.patience.giveUp)
+	}
 	for {
 		select {
 		case a := <-answered:
 			return a.created, a.err
 		case <-late.C:
-		}
-		oldest, err := oldestTransaction(ctx, r.catalog.conn)
-		s.log.Warn("a replication slot waits for a transaction to end", zap.String("slot", name), zap.String("oldest", oldest), zap.Error(err))
-		if temporary {
+			oldest, err := oldestTransaction(ctx, r.catalog.conn)
+			s.log.Warn("a replication slot waits for a transaction to end", zap.String("slot", name), zap.String("oldest", oldest), zap.Error(err))
+			late.Reset(10 * s.patience.slot)
+		case <-over:
 			cancel()
 			if a := <-answered; a.err == nil { // in the last moment
 				return a.created, nil
 			}
 			return nil, errOthersRun
 		}
-		late.Reset(10 * s.patience.slot)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestTablesThatAreReadDoNotWaitForThoseThatCannotBeYet(t *testing.T) {
 	d.exec("create table b (id int primary key); insert into b values (1)")
 	end, pid := d.writing()
 
-	src, logs := d.hasty(patience{slot: 100 * time.Millisecond, cut: time.Second, visible: time.Hour})
+	src, logs := d.hasty(patience{slot: 100 * time.Millisecond, giveUp: 500 * time.Millisecond, cut: time.Second, visible: time.Hour})
 	out := newRecorder()
 	from := r.out.position()
 	r = d.run(src, from, out)
@@ -61,7 +61,7 @@ func TestTablesThatAreReadDoNotWaitForThoseThatCannotBeYet(t *testing.T) {
 		t.Fatalf("Run returned %v", err)
 	}
 	diff(t, texts(out.all()), "c a - (2)")
-	if told := logs.FilterMessage("a replication slot waits for a transaction to end").All(); len(told) != 1 ||
+	if told := logs.FilterMessage("a replication slot waits for a transaction to end").All(); len(told) == 0 ||
 		!strings.Contains(told[0].ContextMap()["oldest"].(string), "process "+pid) {
 		t.Errorf("told of the transaction of process %s: %v", pid, told)
 	}
@@ -78,8 +78,14 @@ func TestFirstStartTellsForWhichTransactionItWaits(t *testing.T) {
 	end, pid := d.writing()
 	src, logs := d.hasty(patience{slot: 100 * time.Millisecond, cut: time.Hour, visible: time.Hour})
 	r := d.run(src, source.Position{}, newRecorder())
-	for logs.Len() == 0 {
+	for range 1500 {
+		if logs.Len() > 0 {
+			break
+		}
 		time.Sleep(20 * time.Millisecond)
+	}
+	if logs.Len() == 0 {
+		t.Fatal("nothing was said")
 	}
 	if oldest := logs.All()[0].ContextMap()["oldest"].(string); !strings.Contains(oldest, "process "+pid) {
 		t.Errorf("waits for process %s, and says: %s", pid, oldest)
