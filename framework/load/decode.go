@@ -436,6 +436,12 @@ func (c *catalog) newer(k *codec) bool {
 	return k.source.Version > now.Source.Version && !k.source.SameShape(now.Source)
 }
 
+// behind reports whether the rows of the topic are mapped onto an earlier version than source, of another shape.
+func (c *catalog) behind(topic string, source *schemas.Table) bool {
+	now := c.current[topic]
+	return now == nil || source.Version > now.Source.Version && !source.SameShape(now.Source)
+}
+
 // adopt makes the table the one that the topic's rows are mapped onto from now on.
 func (c *catalog) adopt(topic string, source *schemas.Table) error {
 	t, err := c.naming.table(topic, source)

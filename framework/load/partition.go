@@ -28,6 +28,8 @@ type partition struct {
 	next int64
 	// seen is the version of the last change read; what is not above it is a repeat.
 	seen schemas.Version
+	// met says that its first record has been decoded, and the target asked for its version of the table.
+	met bool
 	// from is what seen was at the beginning: the ledger's word.
 	from schemas.Version
 	// codec decoded the last record; the next one is most likely alike.

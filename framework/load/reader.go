@@ -311,17 +311,22 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 			return event{}, err
 		}
 	}
-	if r.catalog.newer(p.codec) {
-		if r.holds(rec.Topic) {
-			return event{}, errCut
+	if newer := r.catalog.newer(p.codec); newer || !p.met {
+		source := p.codec.source
+		if !p.met {
+			if source, err = r.standing(ctx, p.codec); err != nil {
+				return event{}, err
+			}
 		}
-		source, err := r.standing(ctx, p.codec)
-		if err != nil {
-			return event{}, err
+		if newer || r.catalog.behind(rec.Topic, source) {
+			if r.holds(rec.Topic) {
+				return event{}, errCut
+			}
+			if err := r.catalog.adopt(rec.Topic, source); err != nil {
+				return event{}, err
+			}
 		}
-		if err := r.catalog.adopt(rec.Topic, source); err != nil {
-			return event{}, err
-		}
+		p.met = true
 	}
 	r.catalog.aim(p.codec)
 	e, err := r.catalog.decode(ctx, p.codec, rec, body, s, &r.batch.arena)
@@ -338,11 +343,12 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 	return e, err
 }
 
-// standing returns the version of the table that the topic's rows are mapped onto from a codec on. For the first one met it
-// is that for which the target was made ready, by another member or by this one before it began again, where that is later:
-// a partition that lags behind brings rows from before a rename to a target that has the new name alone.
+// standing returns the version of the table that the topic's rows are to be mapped onto when a partition has just been given
+// to this member: that of its first record, or where that is later the one for which the target was made ready, by another
+// member, which may have had the partition meanwhile, or by this one before it began again. A partition that lags behind
+// brings rows from before a rename to a target that has the new name alone.
 func (r *reader) standing(ctx context.Context, k *codec) (*schemas.Table, error) {
-	if !k.ours || r.catalog.current[k.topic] != nil {
+	if !k.ours {
 		return k.source, nil
 	}
 	t, err := r.opts.Naming.table(k.topic, k.source)
