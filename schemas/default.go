@@ -44,7 +44,11 @@ func declaresDefault(c *Column) bool {
 	case Decimal:
 		return c.Type.Precision > 0 && c.Type.Form == ""
 	case String:
-		return c.Type.Form == "" || c.Type.Form == FormXML
+		switch c.Type.Form {
+		case "", FormXML, FormBit, FormVarbit:
+			return true
+		}
+		return false
 	}
 	return true
 }
@@ -52,7 +56,7 @@ func declaresDefault(c *Column) bool {
 // literalJSON is v as the default of its field, "" when the field cannot hold it.
 func literalJSON(t *Type, out *output, v Value) string {
 	body, fits := out.append(nil, v)
-	if fits != fitsExactly && (fits != fitsRoughly || t.Kind != Interval && t.Kind != Decimal) {
+	if fits != fitsExactly && (fits != fitsRoughly || t.Kind != Interval && t.Kind != Decimal && t.Kind != String) {
 		return ""
 	}
 	r := reader{buf: body}
@@ -174,8 +178,8 @@ func readDefault(expr string) (text string, kind defaultKind) {
 	for strings.HasPrefix(expr, "(") && strings.HasSuffix(expr, ")") {
 		expr = strings.TrimSpace(expr[1 : len(expr)-1])
 	}
-	if strings.HasPrefix(expr, "'") {
-		text, rest, ok := unquoteSQL(expr)
+	if quoted := strings.TrimPrefix(expr, "B"); strings.HasPrefix(quoted, "'") { // B'101' is a text of bits
+		text, rest, ok := unquoteSQL(quoted)
 		if !ok || !isCast(rest) {
 			return "", defaultFunction
 		}

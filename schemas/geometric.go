@@ -319,8 +319,17 @@ func vectorAppender(bits int) appender {
 			return dst, fitsWrongly
 		}
 		start, text := len(dst), v.Bytes()
-		if count := bytes.Count(text, []byte{','}) + 1; len(text) > 2 {
-			dst = appendLong(dst, int64(count))
+		count := int64(0)
+		for n := (numbers{text}); !n.done(); count++ {
+			if _, ok := n.next(); !ok {
+				return dst, fitsNot
+			}
+		}
+		if len(text) < 2 || text[0] != '[' {
+			return dst, fitsNot
+		}
+		if count > 0 {
+			dst = appendLong(dst, count)
 		}
 		for n := (numbers{text}); !n.done(); {
 			f, ok := n.next()
