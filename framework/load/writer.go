@@ -241,9 +241,23 @@ func (w *writer) split(soft, hard context.Context, events []event, ends []end, a
 // A constraint of the target that the source has too holds after each of them, but not on every way from the first to the
 // last: two rows that swap a unique value over a third one come out of the fold as two that collide, and a batch writes
 // tables in an order of its own, which can bring a row before the one that it refers to.
+//
+// Events of one partition never change places: what is written of it is told by an offset. An event without a version
+// (another program's record among ours) stays behind the one before it.
 func inSourceOrder(events []event) []event {
-	ordered := slices.Clone(events)
-	slices.SortStableFunc(ordered, func(a, b event) int { return a.version.Compare(b.version) })
+	versions := make([]schemas.Version, len(events))
+	reached := map[*partition]schemas.Version{}
+	order := make([]int, len(events))
+	for i := range events {
+		p := events[i].part
+		reached[p] = later(reached[p], events[i].version)
+		versions[i], order[i] = reached[p], i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return versions[a].Compare(versions[b]) })
+	ordered := make([]event, len(events))
+	for to, from := range order {
+		ordered[to] = events[from]
+	}
 	return ordered
 }
 

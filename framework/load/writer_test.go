@@ -1,6 +1,8 @@
 package load
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 func TestWhatBecameOfAWriteIsReadFromAClaimThatNobodyCameBefore(t *testing.T) {
@@ -79,5 +82,26 @@ func TestAConflictGathersNoMoreThanItsBytes(t *testing.T) {
 		if len(g.events) != c.want || len(in) != 1 {
 			t.Errorf("%+v: %d batches were gathered, want %d, and the next one left where it is", c.limits, len(g.events), c.want)
 		}
+	}
+}
+
+// TestTheSourcesOrderKeepsThatOfEachPartition is about records of another program among ours: they have no version.
+func TestTheSourcesOrderKeepsThatOfEachPartition(t *testing.T) {
+	p, q := &partition{}, &partition{}
+	at := func(part *partition, offset int64, version uint64) event {
+		return event{part: part, record: &kgo.Record{Offset: offset}, version: schemas.Version{High: version}}
+	}
+	events := []event{at(p, 5, 10), at(p, 6, 30), at(p, 7, 0), at(p, 8, 0), at(p, 9, 40), at(q, 1, 20), at(q, 2, 0), at(q, 3, 35)}
+	var got []string
+	for _, e := range inSourceOrder(events) {
+		name := "p"
+		if e.part == q {
+			name = "q"
+		}
+		got = append(got, fmt.Sprint(name, e.record.Offset))
+	}
+	want := []string{"p5", "q1", "q2", "p6", "p7", "p8", "q3", "p9"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
