@@ -90,10 +90,12 @@ func (s *session) assign(ctx context.Context, offsets map[string]map[int32]kgo.O
 			o = kgo.NewOffset().At(p.next) // without an epoch: what the topic no longer has must be an error
 		}
 		offsets[p.Topic][p.Partition.Partition] = o
-		if stale := s.owned[topicPartition{p.Topic, p.Partition.Partition}]; stale != nil {
+		tp := topicPartition{p.Topic, p.Partition.Partition}
+		if stale := s.owned[tp]; stale != nil {
 			stale.gone.Store(true) // its fence is the old one
 		}
-		s.owned[topicPartition{p.Topic, p.Partition.Partition}] = p
+		s.owned[tp] = p
+		p.again, s.given[tp] = s.given[tp], true
 		// A pause outlives the stay of a partition. From here on nobody pauses for the stay before: see reader.pause.
 		s.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition.Partition}})
 		if end, ok := ends.Lookup(p.Topic, p.Partition.Partition); ok && end.Err == nil {

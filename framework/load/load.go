@@ -187,6 +187,8 @@ type session struct {
 
 	mu    sync.Mutex
 	owned map[topicPartition]*partition
+	// given holds the partitions that were ever given to this member in the session.
+	given map[topicPartition]bool
 }
 
 // pollRecords bounds one poll, and with it how far a batch may pass its limits.
@@ -215,7 +217,7 @@ func (l *Loader) session(ctx context.Context, t *target) error {
 	s := &session{
 		Loader: l, target: t, stop: stop, made: make(chan struct{}),
 		want: make(chan struct{}, 1), polled: make(chan kgo.Fetches), uncommitted: make(chan struct{}, 1),
-		owned: map[topicPartition]*partition{},
+		owned: map[topicPartition]*partition{}, given: map[topicPartition]bool{},
 	}
 	if err := l.tables.refresh(soft); err != nil {
 		return l.unreached(err)

@@ -32,6 +32,8 @@ type partition struct {
 	met bool
 	// from is what seen was at the beginning: the ledger's word.
 	from schemas.Version
+	// again says that it is not the partition's first stay in this session.
+	again bool
 	// codec decoded the last record; the next one is most likely alike.
 	codec *codec
 	// stalled is until when the partition waits for the registry or the tables topic.

@@ -911,12 +911,11 @@ func TestTheTruncatesOfATopicAreWrittenTogetherOrNotAtAll(t *testing.T) {
 func TestATruncateMeetsPartitionsThatHavePassedIt(t *testing.T) {
 	at := func(v uint64) schemas.Version { return schemas.Version{High: v} }
 	waits := func(v uint64) *schemas.Version { version := at(v); return &version }
-	p := &partition{truncate: waits(20)}
 	for _, tt := range []struct {
 		name            string
 		q               *partition
 		arrived, failed bool
-		torn            bool
+		torn            bool // where p was given away with the truncates under way, and has come back
 	}{
 		{"in front of it", &partition{seen: at(19)}, false, false, false},
 		{"in front of an earlier one", &partition{seen: at(5), truncate: waits(10)}, false, false, false},
@@ -925,13 +924,59 @@ func TestATruncateMeetsPartitionsThatHavePassedIt(t *testing.T) {
 		{"has nothing in front of a later one", &partition{seen: at(19), truncate: waits(30)}, true, false, false},
 		{"had rows behind it from the beginning", &partition{seen: at(22), from: at(21)}, false, true, false},
 		{"had rows behind it and is in front of a later one", &partition{seen: at(22), from: at(21), truncate: waits(30)}, false, true, false},
-		// p was given away with the truncates under way, and has come back.
 		{"has read on, and perhaps not written", &partition{seen: at(21), from: at(19)}, false, true, true},
 	} {
-		if arrived, err := tt.q.arrived(p); arrived != tt.arrived || (err != nil) != tt.failed || errors.Is(err, errTorn) != tt.torn {
-			t.Errorf("%s: %t, %v", tt.name, arrived, err)
+		for _, again := range []bool{false, true} {
+			p := &partition{truncate: waits(20), again: again}
+			arrived, err := tt.q.arrived(p)
+			if arrived != tt.arrived || (err != nil) != tt.failed || errors.Is(err, errTorn) != (tt.torn && again) {
+				t.Errorf("%s, again=%t: %t, %v", tt.name, again, arrived, err)
+			}
 		}
 	}
+}
+
+// TestATruncateThatOnePartitionNoLongerHasIsAGap is about retention that took it from one partition and not from the other, or
+// a partition that was added later: to read again from the ledger would meet the same for ever.
+func TestATruncateThatOnePartitionNoLongerHasIsAGap(t *testing.T) {
+	w := newWorld(t)
+	if err := w.cluster.CreateTopic(ordersTopic, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := w.feed(orders(900)).describe()
+	f.partitions = 2
+	f.partition = 1
+	gone := f.records(truncate())
+	behind := f.records(insert(1, "new", "x"))
+	w.commit(kgo.TryCommit, slices.Concat(gone[:1], behind)...)
+	if err := w.start().fails(20 * time.Second); failure.Classify(err) != failure.Gap || !strings.Contains(err.Error(), "stands behind it already") {
+		t.Errorf("got %v, want a gap", err)
+	}
+}
+
+// TestAPartitionThatComesBackIsKnownToHaveBeenThere is about what tells a truncate that was torn apart from a gap.
+func TestAPartitionThatComesBackIsKnownToHaveBeenThere(t *testing.T) {
+	w := newWorld(t, ordersTopic)
+	l := w.start()
+	stays := func(again bool) {
+		t.Helper()
+		eventually(t, func() string {
+			parts := l.partitionsNow()
+			if len(parts) != 1 || parts[0].again != again {
+				return fmt.Sprintf("%d partitions, want one with again=%t", len(parts), again)
+			}
+			return ""
+		})
+	}
+	stays(false)
+	l.mu.Lock()
+	s := l.current
+	l.mu.Unlock()
+	s.lose(t.Context(), nil, map[string][]int32{ordersTopic: {0}})
+	if _, err := s.assign(t.Context(), map[string]map[int32]kgo.Offset{ordersTopic: {0: kgo.NewOffset()}}); err != nil {
+		t.Fatal(err)
+	}
+	stays(true)
 }
 
 func TestConflictsWaitForTheRowsThatFreeThem(t *testing.T) {

@@ -448,14 +448,15 @@ func (r *reader) hold(ctx context.Context, p *partition, now time.Time) error {
 
 // arrived reports whether q, a partition of p's topic, has come to the truncate at which p waits: it waits there too, or
 // has passed it, or at least nothing is left of it in front of it. Rows of q behind the truncate that have been read
-// already would be lost with it: that is an error. What q has read since it was given to us is perhaps not written: p was
-// given away meanwhile, with the truncates under way, and has come back. Then everything is to be read again.
+// already would be lost with it: that is an error. Where p was given away, with the truncates under way, and has come back,
+// what q has read since it was given to us is perhaps not written: then everything is to be read again, by a session of
+// which p is no second stay. Otherwise q no longer has the truncate, or never had it, and would not the next time.
 func (q *partition) arrived(p *partition) (bool, error) {
 	switch q.seen.Compare(*p.truncate) {
 	case 0:
 		return true, nil
 	case 1:
-		if q.from.Compare(*p.truncate) <= 0 {
+		if p.again && q.from.Compare(*p.truncate) <= 0 {
 			return false, fmt.Errorf("truncate %s of %s: partition %d comes to it again, and partition %d has read on: %w",
 				*p.truncate, p.Topic, p.Partition.Partition, q.Partition.Partition, errTorn)
 		}
