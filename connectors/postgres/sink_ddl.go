@@ -497,6 +497,7 @@ func (e *evolution) forsake() {
 		c := &e.record.Columns[i]
 		if c.Default && e.dropped(*c) && e.have.column(c.Name) != nil {
 			e.do("alter table %s alter column %s drop default", e.name(), warehouse.QuoteName(c.Name))
+			e.have.column(c.Name).filled = false
 		}
 	}
 }

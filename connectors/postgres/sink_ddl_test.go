@@ -344,6 +344,34 @@ func TestAMemberBehindAnAddedColumnWritesItsDefault(t *testing.T) {
 	f.want("select id, state from target.orders where id in (4, 5) order by id", "4|null\n5|late")
 }
 
+// withState is table with one column more, which has a constant default.
+func withState(table *sink.Table, version uint64) *sink.Table {
+	source := *table.Source
+	source.Version, source.Columns = version, append(source.Columns[:len(source.Columns):len(source.Columns)], schemas.Column{
+		ID: 10, Name: "state", Type: schemas.Type{Kind: schemas.String}, SourceType: "text", Nullable: true, Default: "'none'::text",
+	})
+	return targetOf(&source)
+}
+
+// laterVersion is table again, as of a later version.
+func laterVersion(table *sink.Table, version uint64) *sink.Table {
+	source := *table.Source
+	source.Version = version
+	return targetOf(&source)
+}
+
+// TestADroppedColumnThatMayNotBeNullTakesNulls is about one that was added with a default: with that, its rows need nothing.
+func TestADroppedColumnThatMayNotBeNullTakesNulls(t *testing.T) {
+	f, first := newSinkFixture(t), ordersTable()
+	f.evolve(first)
+	f.evolve(withState(first, 2))
+	f.exec("alter table target.orders alter state set not null")
+	third := laterVersion(first, 3)
+	f.evolve(third)
+	f.write(third, row(sink.Upsert, 1, 7, nil, nil))
+	f.want("select id, state from target.orders", "1|null")
+}
+
 // TestSQLIsAsReviewed compares all that is sent for two tables with golden files: -update-sql rewrites them.
 func TestSQLIsAsReviewed(t *testing.T) {
 	for _, table := range []*sink.Table{ordersTable(), logTable()} {
