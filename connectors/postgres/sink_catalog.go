@@ -177,6 +177,20 @@ func (r *tableRecord) name(id int32) string {
 // readRecord reads the record of a table; nil when there is none, or when it is about another source table that had
 // the same name.
 func (s *pgSink) readRecord(ctx context.Context, q sinkQuerier, t *sink.Table) (*tableRecord, error) {
+	r, err := s.storedRecord(ctx, q, t)
+	return r.of(t), err
+}
+
+// of returns the record if it is about t's source table, else nil.
+func (r *tableRecord) of(t *sink.Table) *tableRecord {
+	if r == nil || t.Source == nil || r.SourceID != t.Source.ID {
+		return nil
+	}
+	return r
+}
+
+// storedRecord reads the record under a table's name, whichever source table it is about; nil when there is none.
+func (s *pgSink) storedRecord(ctx context.Context, q sinkQuerier, t *sink.Table) (*tableRecord, error) {
 	var sourceID int64
 	var version string
 	var columns []byte
@@ -194,9 +208,6 @@ func (s *pgSink) readRecord(ctx context.Context, q sinkQuerier, t *sink.Table) (
 	}
 	if err := json.Unmarshal(columns, &r.Columns); err != nil {
 		return nil, fmt.Errorf("columns of %s in %s: %w", t, s.own("tables"), err)
-	}
-	if t.Source == nil || r.SourceID != t.Source.ID {
-		return nil, nil
 	}
 	if r.SourceID == 0 {
 		// A source without ids of tables has none of columns either; earlier releases recorded places instead.

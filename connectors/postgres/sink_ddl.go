@@ -73,10 +73,11 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) (labels b
 	if err := s.createSchema(ctx, tx, t.Schema); err != nil {
 		return false, err
 	}
-	record, err := s.readRecord(ctx, tx, t)
+	stored, err := s.storedRecord(ctx, tx, t)
 	if err != nil {
 		return false, err
 	}
+	record := stored.of(t)
 	have, err := readTable(ctx, tx, t.Schema, t.Name)
 	if err != nil {
 		return false, err
@@ -84,7 +85,7 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) (labels b
 	if have == nil && record != nil {
 		return false, s.droppedError(t)
 	}
-	e := evolution{table: t, have: have, record: record}
+	e := evolution{table: t, have: have, record: record, stored: stored}
 	wanted, err := s.wantedTypes(ctx, tx, t)
 	if err != nil {
 		return false, err
@@ -227,6 +228,7 @@ type evolution struct {
 	table      *sink.Table
 	have       *targetTable // nil: to be created
 	record     *tableRecord // nil: the sink has not seen it
+	stored     *tableRecord // the record, or that of another source table which had the same name
 	statements []string
 	// labels holds the statements that must be committed before the others can run.
 	labels []string
@@ -476,7 +478,8 @@ func (e *evolution) column(i int, want sinkType, enums map[string][]string) erro
 
 // addColumn adds a column. Where the source's default is a constant, the rows that are there get it, as they did at the
 // source, which tells nobody. The target's column keeps it, for rows of before the change that are still to come: another
-// member, which has not met the change yet, writes them without the column.
+// member, which has not met the change yet, writes them without the column. It does not keep one that forsake could not find:
+// in the record columns have no ids, or it is that of a later version.
 func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
 	name := warehouse.QuoteName(c.Name)
 	value, ok := c.ConstantDefault()
@@ -485,17 +488,22 @@ func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
 		return
 	}
 	e.do("alter table %s add column %s %s default %s", e.name(), name, want, warehouse.QuoteText(value))
+	if c.ID == 0 || e.old() {
+		e.do("alter table %s alter column %s drop default", e.name(), name)
+		return
+	}
 	e.defaults = append(e.defaults, c.ID)
 }
 
-// forsake takes away the defaults that we gave to columns which the source has no more: its later rows have no such value.
+// forsake takes away the defaults that we gave to columns which the source has no more: its later rows have no such value. A
+// table that the source made again has none of the columns of the one before.
 func (e *evolution) forsake() {
-	if e.record == nil || e.old() {
+	if e.stored == nil || e.old() {
 		return
 	}
-	for i := range e.record.Columns {
-		c := &e.record.Columns[i]
-		if c.Default && e.dropped(*c) && e.have.column(c.Name) != nil {
+	for i := range e.stored.Columns {
+		c := &e.stored.Columns[i]
+		if c.Default && (e.record == nil || e.dropped(*c)) && e.have.column(c.Name) != nil {
 			e.do("alter table %s alter column %s drop default", e.name(), warehouse.QuoteName(c.Name))
 			e.have.column(c.Name).filled = false
 		}

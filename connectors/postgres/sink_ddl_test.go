@@ -372,6 +372,46 @@ func TestADroppedColumnThatMayNotBeNullTakesNulls(t *testing.T) {
 	f.want("select id, state from target.orders", "1|null")
 }
 
+const stateDefault = "select column_default from information_schema.columns where table_schema = 'target' and table_name = 'orders' and column_name = 'state'"
+
+// TestADefaultIsKeptOnlyWhereItCanBeTakenAway is about columns that the source has dropped: their default is nobody's.
+func TestADefaultIsKeptOnlyWhereItCanBeTakenAway(t *testing.T) {
+	for name, table := range map[string]func() (first, added *sink.Table){
+		"a source without ids": func() (first, added *sink.Table) {
+			first = foreignTable(t, 1, true, "note")
+			added = withState(first, 2)
+			added.Source.Columns[len(added.Source.Columns)-1].ID = 0
+			return first, targetOf(added.Source)
+		},
+		"by a member that is behind": func() (first, added *sink.Table) {
+			return laterVersion(ordersTable(), 3), withState(ordersTable(), 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newSinkFixture(t)
+			first, added := table()
+			f.evolve(first)
+			f.exec("insert into target.orders (id) values (1)")
+			f.evolve(added)
+			f.want("select id, state from target.orders", "1|none")
+			f.want(stateDefault, "null")
+		})
+	}
+}
+
+func TestATableMadeAgainKeepsNoDefaultOfTheOneBefore(t *testing.T) {
+	f, first := newSinkFixture(t), ordersTable()
+	f.evolve(first)
+	f.evolve(withState(first, 2))
+	f.want(stateDefault, "'none'::text")
+	again := laterVersion(first, 3)
+	again.Source.ID++
+	f.evolve(again)
+	f.want(stateDefault, "null")
+	f.write(again, row(sink.Upsert, 1, 7, nil, nil))
+	f.want("select id, state from target.orders", "1|null")
+}
+
 // TestSQLIsAsReviewed compares all that is sent for two tables with golden files: -update-sql rewrites them.
 func TestSQLIsAsReviewed(t *testing.T) {
 	for _, table := range []*sink.Table{ordersTable(), logTable()} {
