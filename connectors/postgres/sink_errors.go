@@ -49,10 +49,11 @@ func (s *pgSink) explain(err error) error {
 
 // noPartition reports whether a row was refused because of where it goes, not of what it is: the partitioned table has no
 // partition for it, or the row is written to one that is not for it. PostgreSQL gives that the code of a violated check, but
-// names no constraint.
+// names no constraint. A trigger that raises the same code without a name refuses the row: only the function of the server
+// that wrote the error tells them apart.
 func noPartition(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "23514" && e.ConstraintName == ""
+	return ok && e.Code == "23514" && (e.Routine == "ExecFindPartition" || e.Routine == "ExecPartitionCheckEmitError")
 }
 
 // refusedState reports whether the server refuses the row itself, whenever it is sent.

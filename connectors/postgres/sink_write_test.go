@@ -354,6 +354,13 @@ create table target.orders_0 partition of target.orders for values from (0) to (
 		if err := f.tryWrite(table, row(sink.Upsert, 2, 1000, nil, nil)); failure.Classify(err) != failure.Refused {
 			t.Errorf("got %v, want that the check refuses the row", err)
 		}
+		source := *table.Source
+		source.Name, source.ID = "orders_0", 9
+		part := targetOf(&source)
+		f.evolve(part)
+		if err := f.tryWrite(part, batch...); failure.Classify(err) != failure.Retry || !strings.Contains(fmt.Sprint(err), "add a partition") {
+			t.Errorf("%d rows for another partition: got %v, want to wait", rows, err)
+		}
 		f.exec("create table target.orders_rest partition of target.orders default")
 		f.write(table, batch...)
 		f.want("select count(*) from target.orders", fmt.Sprint(1+rows))
@@ -363,6 +370,26 @@ create table target.orders_0 partition of target.orders for values from (0) to (
 // ledgerOf returns the only entry of the ledger as "next|fence".
 func (f *sinkFixture) ledgerOf() string {
 	return f.text("select next_offset, fence from syncline.ledger")
+}
+
+// TestACheckOfATriggerRefusesTheRow is about an error that looks like that of a missing partition, and one that no partition ends.
+func TestACheckOfATriggerRefusesTheRow(t *testing.T) {
+	sizes(t, func(t *testing.T, f *sinkFixture, n int) {
+		table := ordersTable()
+		f.evolve(table)
+		f.exec(`create function target.refuse() returns trigger language plpgsql as $$ begin
+	if new.total = 13 then raise 'not this one' using errcode = 'check_violation'; end if;
+	return new;
+end $$;
+create trigger refuse before insert or update on target.orders for each row execute function target.refuse()`)
+		rows := []sink.Row{row(sink.Upsert, 4711, 13, nil, nil)}
+		for i := range n {
+			rows = append(rows, row(sink.Upsert, i, 7, nil, nil))
+		}
+		if err := f.tryWrite(table, rows...); failure.Classify(err) != failure.Refused || !strings.Contains(err.Error(), "not this one") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+	})
 }
 
 var partition0 = sink.Partition{Topic: "shop.public.orders", TopicID: [16]byte{1, 2}, Partition: 0}
