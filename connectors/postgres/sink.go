@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -95,6 +97,10 @@ func (s *pgSink) connect(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, sinkSettings); err != nil {
 		_ = conn.Close(ctx)
 		return fmt.Errorf("session settings: %w", err)
+	}
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock_shared($1, $2)", int32(sinkMarkLock), s.mark()); err != nil {
+		_ = conn.Close(ctx)
+		return fmt.Errorf("mark the session as this connector's: %w", err)
 	}
 	s.session = newSinkSession(conn)
 	return nil
@@ -194,16 +200,34 @@ func (s *pgSink) transact(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return nil
 }
 
+// sinkMarkLock is the class of the advisory locks by which the sessions of a connector's members know each other: they share
+// one. Another connector may have the same role, and the same application_name if its URL sets one.
+const sinkMarkLock = 7310036
+
+// mark is the number of the lock that this connector's sessions share.
+func (s *pgSink) mark() int32 {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, s.cfg.Schema+"\x00"+s.env.Name)
+	return int32(h.Sum32())
+}
+
 // endFrozen ends sessions of other members that hold locks in the middle of a COPY and have brought nothing for long: the
 // process is frozen, its kernel still answers keepalives, and idle_in_transaction_session_timeout does not count while a COPY
 // waits for its client. It is called when a lock was waited for in vain. A member that is merely slow loses its transaction
-// and begins again.
+// and begins again. A role that the URL sets is laid aside: a session may be ended by the role that it was opened with.
 func (s *pgSink) endFrozen(ctx context.Context) {
 	const sql = `select count(pg_terminate_backend(pid)) from pg_stat_activity
-where datname = current_database() and usename = current_user and application_name = current_setting('application_name') and pid <> pg_backend_pid()
-	and state = 'active' and wait_event = 'ClientRead' and query_start < clock_timestamp() - make_interval(secs => $1)`
+where datname = current_database() and usename = session_user and pid <> pg_backend_pid()
+	and pid in (select l.pid from pg_locks l join pg_database d on d.oid = l.database
+		where d.datname = current_database() and l.locktype = 'advisory' and l.classid::bigint = $1 and l.objid::bigint = $2 and l.objsubid = 2)
+	and state = 'active' and wait_event = 'ClientRead' and query_start < clock_timestamp() - make_interval(secs => $3)`
 	var ended int
-	err := s.session.conn.QueryRow(ctx, sql, s.frozen.Seconds()).Scan(&ended)
+	err := pgx.BeginFunc(ctx, s.session.conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "set local role none"); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, sql, int64(sinkMarkLock), int64(uint32(s.mark())), s.frozen.Seconds()).Scan(&ended)
+	})
 	if err != nil {
 		s.drop() // the lock is waited for again, and whoever holds it looked for
 	}
