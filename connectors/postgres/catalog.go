@@ -43,9 +43,10 @@ type relationInfo struct {
 	key []int16
 	// deferrable says that the key is checked at the end of a statement or transaction only.
 	deferrable bool
-	// partial says that the identity is full and some partitions' is not. ALTER TABLE ... REPLICA IDENTITY stays with the
-	// partitioned table; what is logged of an old row is the partition's choice, and how it is announced is the
-	// partitioned table's: a row of nulls but for its key comes as a whole one.
+	// partial says that the identity is full and some partitions log the key alone. ALTER TABLE ... REPLICA IDENTITY stays with
+	// the partitioned table; what is logged of an old row is the partition's choice, and how it is announced is the
+	// partitioned table's: a row of nulls but for its key comes as a whole one. A partition that has neither a full identity
+	// nor a key, as a new one of a table without a key, logs no old rows: PostgreSQL refuses to update or delete in it.
 	partial bool
 }
 
@@ -81,7 +82,9 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 	c.relreplident = 'f' and c.relkind = 'p' and exists (
 		with recursive below(oid) as (
 			select c.oid union all select i.inhrelid from pg_inherits i join below b on i.inhparent = b.oid)
-		select from pg_class x join below b on x.oid = b.oid where x.relkind <> 'p' and x.relreplident <> 'f')
+		select from below b join pg_class x on x.oid = b.oid join pg_index y on y.indrelid = x.oid
+		where x.relkind <> 'p' and (x.relreplident = 'i' and y.indisreplident
+			or x.relreplident = 'd' and y.indisprimary and y.indimmediate))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.oid = $1`
 

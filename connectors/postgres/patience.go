@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 // PostgreSQL makes a slot only when every transaction has ended that was running and had written something when it was
@@ -25,7 +27,8 @@ type patience struct {
 	// giveUp is how long a temporary slot may take. It is longer than most transactions last: where there is always one that
 	// lasts longer, no try comes to an end.
 	giveUp time.Duration
-	// cut is how long the stream goes on without the tables that are still to be read, before their slot is tried again.
+	// cut is how long the stream goes on without the tables that are still to be read, before it is seen whether their slot can
+	// be tried again.
 	cut time.Duration
 	// visible is how long a transaction may stay invisible before it is looked into.
 	visible time.Duration
@@ -65,7 +68,7 @@ func (r *reading) makeSlot(ctx context.Context, name string, temporary bool) (*c
 			return a.created, a.err
 		case <-late.C:
 			oldest, err := oldestTransaction(ctx, r.catalog.conn)
-			s.log.Warn("a replication slot waits for a transaction to end", zap.String("slot", name), zap.String("oldest", oldest), zap.Error(err))
+			s.log.Warn("a replication slot waits for a transaction to end", zap.String("slot", name), zap.String("oldest", oldest.who), zap.Error(err))
 			late.Reset(10 * s.patience.slot)
 		case <-over:
 			cancel()
@@ -77,18 +80,54 @@ func (r *reading) makeSlot(ctx context.Context, name string, temporary bool) (*c
 	}
 }
 
+// transaction is one that has written something and goes on; the zero value is none.
+type transaction struct {
+	xid uint32
+	who string
+}
+
 // oldestTransaction says whose transaction has run longest of those that have written something, in any database.
-func oldestTransaction(ctx context.Context, conn *pgx.Conn) (who string, err error) {
-	err = conn.QueryRow(ctx, `select who from (
-		select age(backend_xid), format('process %s (user %s, database %s, %s) since %s', pid, usename, datname, application_name, xact_start)
+func oldestTransaction(ctx context.Context, conn *pgx.Conn) (oldest transaction, err error) {
+	err = conn.QueryRow(ctx, `select xid, who from (
+		select backend_xid, format('process %s (user %s, database %s, %s) since %s', pid, usename, datname, application_name, xact_start)
 			from pg_stat_activity where backend_xid is not null
 		union all
-		select age(transaction), format('prepared transaction %L (user %s, database %s) since %s', gid, owner, database, prepared)
-			from pg_prepared_xacts) t(age, who) order by age desc limit 1`).Scan(&who)
+		select transaction, format('prepared transaction %L (user %s, database %s) since %s', gid, owner, database, prepared)
+			from pg_prepared_xacts) t(xid, who) order by age(xid) desc limit 1`).Scan(&oldest.xid, &oldest.who)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "it has just ended", nil
+		return transaction{who: "it has just ended"}, nil
 	}
-	return who, err
+	return oldest, err
+}
+
+// goesOn reports whether the transaction has not ended, or not told other sessions so. The lock on a
+// transaction's id is held until then, with a session or, once it is prepared, without.
+func goesOn(ctx context.Context, conn *pgx.Conn, xid uint32) (held bool, err error) {
+	err = conn.QueryRow(ctx,
+		"select exists (select from pg_locks where locktype = 'transactionid' and transactionid::text = $1 and granted)",
+		strconv.FormatUint(uint64(xid), 10)).Scan(&held)
+	return held, err
+}
+
+// tryCut ends the run once it is time to ask for the snapshot again. Until the stream is past where it was resumed, that would
+// lose the way to there, which is long where somebody holds the log back; and while the transaction goes on that no snapshot was
+// had for, there is none to be had, and asking would stop the other tables for as long as it takes to give up.
+func (r *reading) tryCut(ctx context.Context, at schemas.Version) error {
+	if r.cutAgain.IsZero() || time.Now().Before(r.cutAgain) || at.Compare(r.stream.from) <= 0 {
+		return nil
+	}
+	s := r.source
+	held, err := goesOn(ctx, r.catalog.conn, r.waitsFor.xid)
+	if err != nil {
+		return fmt.Errorf("look for %s: %w", r.waitsFor.who, err)
+	}
+	if !held {
+		return errCutAgain
+	}
+	s.log.Warn("tables are still to be read, and no snapshot can be had of them before a transaction ends",
+		zap.Int("tables", len(s.state.pending())), zap.String("oldest", r.waitsFor.who))
+	r.cutAgain = time.Now().Add(s.patience.cut)
+	return nil
 }
 
 // invisible looks into a transaction that others do not see for long. When it waits for us, as one of the server's

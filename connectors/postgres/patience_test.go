@@ -57,15 +57,28 @@ func TestTablesThatAreReadDoNotWaitForThoseThatCannotBeYet(t *testing.T) {
 	d.exec("insert into a values (2)")
 	r.waitFor("c a - (2)")
 	d.exec("insert into b values (2)")
+	notYet := logs.FilterMessageSnippet("no snapshot can be had of them")
+	for tries := 0; notYet.Len() == 0; notYet = logs.FilterMessageSnippet("no snapshot can be had of them") {
+		if tries++; tries > 1500 {
+			t.Fatal("it was not seen that the transaction goes on")
+		}
+		d.exec("update b set id = 2 where id = 2")
+		time.Sleep(20 * time.Millisecond)
+	}
+	d.exec("insert into a values (3)")
+	r.waitFor("c a - (3)")
+	if oldest := notYet.All()[0].ContextMap()["oldest"].(string); !strings.Contains(oldest, "process "+pid) {
+		t.Errorf("waits for process %s, and says: %s", pid, oldest)
+	}
+	end()
 	if err := r.join(); !errors.Is(err, errCutAgain) {
 		t.Fatalf("Run returned %v", err)
 	}
-	diff(t, texts(out.all()), "c a - (2)")
+	diff(t, texts(out.all()), "c a - (2)", "c a - (3)")
 	if told := logs.FilterMessage("a replication slot waits for a transaction to end").All(); len(told) == 0 ||
 		!strings.Contains(told[0].ContextMap()["oldest"].(string), "process "+pid) {
 		t.Errorf("told of the transaction of process %s: %v", pid, told)
 	}
-	end()
 	r = d.start(d.config(), out.position(), newRecorder())
 	r.waitFor("r b - (2)")
 	d.exec("insert into b values (3)")

@@ -302,3 +302,25 @@ func TestOldRowOfAPartitionIsWholeOnlyWhenItsIdentityIsFull(t *testing.T) {
 		})
 	}
 }
+
+// A new partition of a table without a key has the default identity, under which PostgreSQL refuses to update or delete in it:
+// it says nothing of the old rows of the others.
+func TestNewPartitionOfATableWithoutAKeyLeavesOldRowsWhole(t *testing.T) {
+	d := newDatabase(t)
+	d.exec(`create table p (id int, region text) partition by list (region); create table p_eu partition of p for values in ('eu');
+		alter table p replica identity full; alter table p_eu replica identity full; create table p_us partition of p for values in ('us');
+		insert into p values (1, 'eu')`)
+	cfg := d.config()
+	cfg.PartitionRoot = true
+	r := d.start(cfg, source.Position{}, newRecorder())
+	r.waitCount(1)
+	r.waitSlot(d)
+	d.exec("update p_eu set id = 2; delete from p_eu")
+	events := r.waitCount(3)
+	diff(t, texts(events)[1:], "u p (1,eu) (2,eu)", "d p (2,eu) -")
+	for _, e := range events {
+		if e.table.Identity != schemas.IdentityFull {
+			t.Errorf("%s: identity %s", e.text, e.table.Identity)
+		}
+	}
+}

@@ -31,9 +31,10 @@ type reading struct {
 	// pos is the last version that was emitted, or said to need no emitting.
 	pos schemas.Version
 	// cut is the snapshot that is still ahead, nil when none is. cutAgain is when to ask for it again, where it could not be
-	// had.
+	// had on account of waitsFor.
 	cut      *snapshot
 	cutAgain time.Time
+	waitsFor transaction
 	change   schemas.Change
 	arena    schemas.Arena
 
@@ -282,7 +283,8 @@ func (r *reading) prepareCut(ctx context.Context) error {
 	temporary, err := r.makeSlot(ctx, temporarySlot(s.cfg.Slot), true)
 	if errors.Is(err, errOthersRun) {
 		r.cutAgain = time.Now().Add(s.patience.cut)
-		return nil
+		r.waitsFor, err = oldestTransaction(ctx, r.catalog.conn)
+		return err
 	}
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -168,10 +167,10 @@ func (r *reading) advance(ctx context.Context, end lsn) error {
 	st := &r.stream
 	r.source.progress.read.Store(max(r.source.progress.read.Load(), uint64(end)))
 	v := schemas.Version{High: uint64(end)}
-	now := time.Now()
-	if !r.cutAgain.IsZero() && now.After(r.cutAgain) {
-		return errCutAgain
+	if err := r.tryCut(ctx, v); err != nil {
+		return err
 	}
+	now := time.Now()
 	urgent := now.Sub(st.lastUrgent) >= r.source.cfg.HeartbeatInterval && st.conn.durable.Load() < v.High
 	if order := v.Compare(r.pos); order < 0 || order == 0 && !urgent {
 		return nil
@@ -403,8 +402,7 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 
 // untilVisible waits until other sessions see what the transaction did. The server sends a transaction as soon as its
 // commit record is in the log, a moment before the session that commits it says so to the others (and, with synchronous
-// replication, long before). A read in that moment finds no row for the new key, or an older row that had the key. A
-// session holds the lock on its transaction's id until it has said so.
+// replication, long before). A read in that moment finds no row for the new key, or an older row that had the key.
 func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 	if r.stream.visible == r.stream.commit && r.stream.commit != 0 {
 		return nil
@@ -412,10 +410,7 @@ func (r *reading) untilVisible(ctx context.Context, xid uint32) error {
 	backoff := failure.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond}
 	late := time.Now().Add(r.source.patience.visible)
 	for {
-		var held bool
-		err := r.catalog.conn.QueryRow(ctx,
-			"select exists (select from pg_locks where locktype = 'transactionid' and transactionid::text = $1 and granted)",
-			strconv.FormatUint(uint64(xid), 10)).Scan(&held)
+		held, err := goesOn(ctx, r.catalog.conn, xid)
 		if err != nil {
 			return err
 		}

@@ -43,12 +43,19 @@ func (e *emitter) Emit(c *schemas.Change) error {
 		return e.err
 	}
 	t, err := e.tables.of(e.ctx, c.Table)
-	if err == nil {
+	needless := false
+	if err == nil && c.Op == schemas.Truncate {
+		needless, err = e.tables.needless(e.ctx, t, c)
+	}
+	if err == nil && !needless {
 		err = t.takes(c)
 	}
 	if err != nil {
 		e.err = err
 		return err
+	}
+	if needless {
+		return e.Advance(c.Version, false)
 	}
 	refusal, err := e.put(c, t)
 	if refusal == nil || err != nil {

@@ -717,6 +717,36 @@ func TestACompactedTopicTakesNoTruncate(t *testing.T) {
 	})
 }
 
+// The truncate with which the reading of a table begins is left out of a compacted topic that holds nothing; one that holds
+// what was committed before it is refused, though this tenure has written nothing yet.
+func TestACompactedTopicIsReadIntoWhileItHoldsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, fake *kfake.Cluster) {
+		up, table := newUpstream(), itemsTable("items")
+		table.Identity = schemas.IdentityFull // else the topic would be refused at once
+		topic := c.name + ".public.items"
+		if err := fake.CreateTopic(topic, 1, map[string]string{"cleanup.policy": "compact"}); err != nil {
+			t.Fatal(err)
+		}
+		reading := schemas.Change{Table: table, Op: schemas.Truncate, Source: schemas.Origin{Snapshot: schemas.SnapshotTrue}}
+		up.append(reading)
+		up.rows(table, 1, 2)
+		p := run(t, c.options(up))
+		await(t, "everything", func() bool { return up.lastConfirmed().Version.High == 3 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := versions(t, c.committed(t, topic)); !slices.Equal(got, []uint64{2, 3}) {
+			t.Errorf("versions %v, want the two rows", got)
+		}
+		up.append(reading)
+		p = run(t, c.options(up))
+		await(t, "the end", func() bool { return p.Status().State == Stopped })
+		if err := <-p.done; failure.Classify(err) != failure.Config || !strings.Contains(fmt.Sprint(err), "cleanup.policy to delete") {
+			t.Errorf("with rows in the topic Run returned %v", err)
+		}
+	})
+}
+
 func TestOnlyTheUpstreamsOwnTruncatesAreSkipped(t *testing.T) {
 	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
 		up, table := newUpstream(), itemsTable("items")

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,6 +50,19 @@ func (ts *topics) spans(ctx context.Context, name string) (spans map[int32]span,
 		}
 	})
 	return spans, settled, nil
+}
+
+// holds reports whether a committed record is in the topic, whoever wrote it.
+func (ts *topics) holds(ctx context.Context, name string) (bool, error) {
+	spans, _, err := ts.spans(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	err = ts.read(ctx, name, spans, func(*kgo.Record) error { return errFirst }, nil)
+	if errors.Is(err, errFirst) {
+		return true, nil
+	}
+	return false, err
 }
 
 // read calls each for the committed records within the spans, in the order of each partition; control records are left

@@ -286,6 +286,16 @@ func (ts *tables) keep(t *table) {
 	}
 }
 
+// needless reports whether a truncate is the source's own, before it reads the table, and there is nothing for it to remove in a
+// topic that could not take it: a table that was renamed is read again into a new topic.
+func (ts *tables) needless(ctx context.Context, t *table, c *schemas.Change) (bool, error) {
+	if !t.compacted || c.Source.Snapshot == schemas.SnapshotFalse || t.last != (schemas.Version{}) {
+		return false, nil
+	}
+	holds, err := ts.topics.holds(ctx, t.topic)
+	return !holds, err
+}
+
 // takes checks what order and the guards in the targets rest on, and that the topic has a place for the change.
 func (t *table) takes(c *schemas.Change) error {
 	if c.Op == schemas.Truncate && t.compacted {
