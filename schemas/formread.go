@@ -27,6 +27,10 @@ func extractForm(w *avroType, t *Type) extractor {
 		}
 	case String:
 		return extractText(w, t)
+	case Array:
+		if innermost(t.Elem).Form == FormBit && (w.kind == avroBytes || w.kind == avroBoolean) {
+			return func(r *reader, _ *Arena, _ *Value) { w.skip(r, 0) } // what stands for a value that is in the header
+		}
 	}
 	return nil
 }

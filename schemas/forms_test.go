@@ -131,6 +131,25 @@ func TestSchemasOfForms(t *testing.T) {
 	}
 }
 
+// TestEveryFieldHasBytesWhereItsValueIsNotKnown: a NOT NULL field without any would shift those behind it.
+func TestEveryFieldHasBytesWhereItsValueIsNotKnown(t *testing.T) {
+	tab := formsTable()
+	for i := range tab.Columns {
+		tab.Columns[i].Nullable = false
+	}
+	for _, types := range []Types{TypesDebezium, TypesAvro} {
+		enc, err := NewEncoder(tab, Mapping{Prefix: "x", Types: types})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range enc.columns {
+			if len(enc.columns[i].fallback) == 0 || len(enc.columns[i].placeholder) == 0 {
+				t.Errorf("%s: %v has nothing", types, enc.columns[i].typ)
+			}
+		}
+	}
+}
+
 // TestRowsWithFormsAllocateNothing: the way of every row.
 func TestRowsWithFormsAllocateNothing(t *testing.T) {
 	tab := table("public", "t", key(1, col("id", kind(Int32))), col("b", formed(FormBit, 9)), col("v", formed(FormVarbit, 0)), col("t", formed(FormTimeTZ, 0)),
