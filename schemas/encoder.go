@@ -66,6 +66,9 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.checkKeyModes(); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t, err)
+	}
 	e := &Encoder{layout: l, key: l.keySchema(), value: l.valueSchema()}
 	e.columns = make([]columnEncoder, len(l.fields))
 	for i := range l.fields {
