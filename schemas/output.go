@@ -121,7 +121,9 @@ var textForms = map[Form]bool{
 
 func stringOutput(t *Type) output {
 	if textForms[t.Form] {
-		return plainOutput("string", appendText, readsText)
+		out := plainOutput("string", appendText, readsText)
+		out.required = t.Form == "isbn"
+		return out
 	}
 	switch t.Form {
 	case FormXML:
@@ -129,7 +131,9 @@ func stringOutput(t *Type) output {
 	case FormLtree:
 		return namedOutput("string", "io.debezium.data.Ltree", appendText, readsText)
 	case FormTSVector:
-		return namedOutput("string", "io.debezium.data.Tsvector", appendText, readsText)
+		out := namedOutput("string", "io.debezium.data.Tsvector", appendText, readsText)
+		out.required = true
+		return out
 	case FormTimeTZ:
 		return namedOutput("string", "io.debezium.time.ZonedTime", appendZonedTime, readsText)
 	case FormBit, FormVarbit:
