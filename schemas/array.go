@@ -15,6 +15,15 @@ var (
 	ErrArrayBounds = errors.New("an array with lower bounds of its own")
 )
 
+// ArrayDelimiter is what stands between the elements of an array of elem (pg_type.typdelim): a semicolon between boxes, a
+// comma between all other values.
+func ArrayDelimiter(elem *Type) byte {
+	if elem != nil && elem.Kind == String && elem.Form == FormBox {
+		return ';'
+	}
+	return ','
+}
+
 // AppendArrayText appends array, a KindArray, as a PostgreSQL array literal: {a,"b c",NULL,{...}}. elem appends the text
 // of one element that is neither null nor an array; quoting is done here.
 func AppendArrayText(dst []byte, array Value, elem func(dst []byte, v Value) []byte) []byte {
@@ -30,14 +39,14 @@ func AppendArrayText(dst []byte, array Value, elem func(dst []byte, v Value) []b
 			dst = AppendArrayText(dst, v, elem)
 		default:
 			start := len(dst)
-			dst = quoteElement(elem(dst, v), start)
+			dst = quoteElement(elem(dst, v), start, ',')
 		}
 	}
 	return append(dst, '}')
 }
 
 // quoteElement puts quotes around dst[start:] where an array literal needs them.
-func quoteElement(dst []byte, start int) []byte {
+func quoteElement(dst []byte, start int, delimiter byte) []byte {
 	text := dst[start:]
 	quote, escapes := len(text) == 0 || isNullWord(text), 0
 	for _, c := range text {
@@ -45,7 +54,7 @@ func quoteElement(dst []byte, start int) []byte {
 		case '"', '\\':
 			quote = true
 			escapes++
-		case '{', '}', ',', ' ', '\t', '\n', '\r', '\v', '\f':
+		case '{', '}', delimiter, ' ', '\t', '\n', '\r', '\v', '\f':
 			quote = true
 		}
 	}
@@ -77,13 +86,13 @@ func isNullWord(b []byte) bool {
 // ParseArray reads a PostgreSQL array literal of any dimensions. elem is given the unquoted text of every element that
 // is not NULL; the text aliases the literal, or memory of a where it had escapes.
 func ParseArray(text []byte, a *Arena, elem func(text []byte, a *Arena) (Value, error)) (Value, error) {
-	p := arrayParser{text: text, a: a, parse: elem}
+	p := arrayParser{text: text, a: a, parse: elem, delimiter: ','}
 	return p.all()
 }
 
 // parseArrayOf is ParseArray for elements in the text of their canonical type. It allocates nothing but from a.
 func parseArrayOf(text []byte, a *Arena, elem *Type) (Value, error) {
-	p := arrayParser{text: text, a: a, elem: elem}
+	p := arrayParser{text: text, a: a, elem: elem, delimiter: ArrayDelimiter(elem)}
 	return p.all()
 }
 
@@ -93,6 +102,8 @@ type arrayParser struct {
 	a     *Arena
 	parse func(text []byte, a *Arena) (Value, error) // or nil:
 	elem  *Type
+
+	delimiter byte
 }
 
 func (p *arrayParser) all() (Value, error) {
@@ -159,7 +170,7 @@ func (p *arrayParser) array(depth int) (Value, error) {
 	elems := p.a.Values(n)
 	for i := range elems {
 		if i > 0 {
-			if p.peek() != ',' {
+			if p.peek() != p.delimiter {
 				return Value{}, errNoArray
 			}
 			p.at++
@@ -198,7 +209,7 @@ func (p *arrayParser) count() int {
 				return n
 			}
 			depth--
-		case c == ',' && depth == 0:
+		case c == p.delimiter && depth == 0:
 			n++
 		}
 	}
@@ -219,7 +230,7 @@ func (p *arrayParser) element(depth int) (Value, error) {
 	from, escaped := p.at, false
 	for ; p.at < len(p.text); p.at++ {
 		c := p.text[p.at]
-		if c == ',' || c == '}' {
+		if c == p.delimiter || c == '}' {
 			break
 		}
 		switch c {

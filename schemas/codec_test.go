@@ -121,6 +121,8 @@ func subjects() []subject {
 		{typ: Type{Kind: Interval, Mode: ModeString}, union: "string", zero: "P0Y0M0DT0H0M0S", samples: []sample{exactly("1 year 2 mons 3 days 04:05:06.78", "P1Y2M3DT4H5M6.78S"), exactly("-1 years -2 mons +3 days -04:05:06.000001", "P-1Y-2M3DT-4H-5M-6.000001S"), exactly("00:00:00", "P0Y0M0DT0H0M0S")}},
 		{typ: arrayOf(formed(FormLtree, 0)), union: "array", zero: []any{}, samples: []sample{exactly("{Ship.Frigate,NULL}", ints("string", "Ship.Frigate", nil))}},
 		{typ: arrayOf(formed(FormTimeTZ, 0)), union: "array", zero: []any{}, samples: []sample{exactly("{12:00:00+00}", ints("string", "12:00:00Z")), roughly("{12:00:00+01}", ints("string", "11:00:00Z"))}},
+		{typ: arrayOf(formed(FormBit, 3)), union: "bytes", zero: []byte{}, samples: []sample{not("{101,000}"), not("{}")}},
+		{typ: arrayOf(formed(FormBit, 1)), union: "boolean", zero: false, samples: []sample{not("{1,0}")}},
 		{typ: arrayOf(Type{Kind: Enum, Labels: []string{"sad", "ok"}}), union: "array", zero: []any{}, samples: []sample{exactly("{sad,ok}", []any{"sad", "ok"}), not("{sad,NULL}")}, labels: true},
 	}
 }
@@ -146,7 +148,7 @@ func (s *subject) placeholder() (native any, ok bool) {
 	case Bytes:
 		return []byte(Placeholder), true
 	case Array:
-		if t.Elem.Form == FormTimeTZ {
+		if t.Elem.Form == FormTimeTZ || t.Elem.Form == FormBit {
 			return nil, false
 		}
 		switch t.Elem.Kind {

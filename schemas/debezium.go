@@ -52,6 +52,9 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 			f.nullable = f.nullable || f.out.omitted && c.Key == 0
 		}
 		f.fallback, f.literal = defaultOf(c, &f.out)
+		if !f.standard && !declaredUnder(c) {
+			f.fallback, f.literal = zeroOf(&c.Type), ""
+		}
 		if f.standard && f.nullable {
 			f.literal = ""
 		}

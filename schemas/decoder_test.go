@@ -415,7 +415,7 @@ func TestKeysThatCannotBeExactAreRefused(t *testing.T) {
 	}{
 		{kind(Decimal), SpecialDecimal(NaN), errKeyValue},
 		{numeric(5, 2), DecimalValue([]byte{1}, 3), errKeyValue},
-		{kind(Interval), IntervalValue(1, 0, 0), errKeyValue},
+		{formed(FormVarbit, 0), StringValue("001"), errKeyValue},
 		{kind(Int32), Null(), ErrNull},
 		{kind(Int32), Unchanged(), errKeyValue},
 		{kind(Int32), StringValue("1"), errWrongKind},

@@ -53,6 +53,27 @@ func declaresDefault(c *Column) bool {
 	return true
 }
 
+// defaultTypes are the types whose defaults Debezium declares, as PostgreSQL prints them without modifiers. It finds a type by the
+// name that the column has it under, and so none for a domain. Enums are found as well, under any name.
+var defaultTypes = map[string]bool{
+	"boolean": true, "smallint": true, "integer": true, "bigint": true, "numeric": true, "real": true, "double precision": true,
+	"character": true, "character varying": true, "bpchar": true, "text": true, "json": true, "jsonb": true, "xml": true, "uuid": true,
+	"bit": true, "bit varying": true, "date": true, "time without time zone": true, "timestamp without time zone": true,
+	"timestamp with time zone": true, "interval": true,
+}
+
+// declaredUnder reports whether Debezium looks for the default of a column with the source's text of its type; of a source that
+// has no such text nothing is known to the contrary.
+func declaredUnder(c *Column) bool {
+	name := c.SourceType
+	if from := strings.IndexByte(name, '('); from >= 0 {
+		if to := strings.IndexByte(name[from:], ')'); to > 0 {
+			name = name[:from] + name[from+to+1:] // timestamp(3) without time zone
+		}
+	}
+	return name == "" || c.Type.Kind == Enum || defaultTypes[name] || c.Type.Kind == Interval && strings.HasPrefix(name, "interval ")
+}
+
 // literalJSON is v as the default of its field, "" when the field cannot hold it.
 func literalJSON(t *Type, out *output, v Value) string {
 	body, fits := out.append(nil, v)

@@ -60,6 +60,41 @@ func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 	}
 }
 
+func TestDefaultsOfDomainsAreDeclaredInTheOtherTypesAlone(t *testing.T) {
+	for _, tc := range []struct {
+		typ      Type
+		source   string
+		expr     string
+		debezium string
+		avro     string
+	}{
+		{kind(String), "text", "'x'::text", `"x"`, `"x"`},
+		{Type{Kind: String, Length: 5}, "character varying(5)", "'x'::character varying", `"x"`, `"x"`},
+		{kind(String), "shop.code", "'x'::text", "", `"x"`},
+		{kind(Int32), "d_count", "7", "", "7"},
+		{kind(Int64), "oid", "7", "", "7"},
+		{digits(Timestamp, 3), "timestamp(3) without time zone", "'1970-01-01 00:00:01'::timestamp(3) without time zone", "1000", "1000000"},
+		{digits(Time, 6), "time without time zone", "'00:00:01'::time without time zone", "1000000", "1000000"},
+		{digits(TimestampTZ, 6), "timestamp with time zone", "now()", `"1970-01-01T00:00:00.000000Z"`, "0"},
+		{kind(Interval), "interval day to second(3)", "'00:00:01'::interval", "1000000", `"PT1S"`},
+		{formed(FormBit, 3), "bit(3)", `B'101'::"bit"`, `"\u0005"`, `"101"`},
+		{formed(FormVarbit, 0), "bit varying", `B'101'::"bit"`, `"\u0005"`, `"101"`},
+		{formed(FormBit, 3), "d_bit", `B'101'::"bit"`, "", `"101"`},
+		{Type{Kind: Enum, Labels: []string{"a"}}, "shop.status", "'a'::shop.status", `"a"`, `"a"`},
+	} {
+		for types, want := range map[Types]string{TypesDebezium: tc.debezium, TypesAvro: tc.avro} {
+			tab := table("public", "t", key(1, col("id", kind(Int32))), Column{Name: "c", Type: tc.typ, SourceType: tc.source, Default: tc.expr})
+			l, err := newLayout(tab, Mapping{Prefix: "x", Types: types})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := l.fields[1].literal; got != want {
+				t.Errorf("%s: %s default %s: %s, want %s", types, tc.source, tc.expr, got, want)
+			}
+		}
+	}
+}
+
 func TestConstantDefaultsAreToldFromThoseOfTheSourceAlone(t *testing.T) {
 	const none = "\x00"
 	for _, tc := range []struct {

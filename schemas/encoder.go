@@ -66,10 +66,15 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.checkKeyModes(); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t, err)
+	}
 	e := &Encoder{layout: l, key: l.keySchema(), value: l.valueSchema()}
 	e.columns = make([]columnEncoder, len(l.fields))
 	for i := range l.fields {
-		e.columns[i] = compileColumn(i, &l.fields[i], m.placeholder())
+		if e.columns[i], err = compileColumn(i, &l.fields[i], m.placeholder()); err != nil {
+			return nil, e.columnError("value", i, err)
+		}
 	}
 	for _, k := range l.key {
 		c := e.columns[k]
@@ -101,17 +106,23 @@ func keyAppender(t *Type, standard bool) appender {
 	return appendVariableKey
 }
 
-func compileColumn(i int, f *field, placeholder string) columnEncoder {
+func compileColumn(i int, f *field, placeholder string) (columnEncoder, error) {
 	c := columnEncoder{column: i, typ: f.typ, reads: f.out.reads, append: f.out.append, union: f.nullable}
 	if f.literal != "" {
 		c.nullBranch = 2
 	} else {
 		c.valueBranch = 2
 	}
-	if f.nullable {
+	switch {
+	case f.nullable:
 		c.fallback = []byte{c.nullBranch}
-	} else {
-		c.fallback, _ = c.append(nil, f.fallback)
+	case f.out.never != nil:
+		c.fallback = f.out.never
+	default:
+		var fits fit
+		if c.fallback, fits = c.append(nil, f.fallback); fits > fitsRoughly {
+			return c, errNoFallback
+		}
 	}
 	c.placeholder = c.fallback
 	if v := placeholderOf(f.typ, placeholder); !v.IsNull() {
@@ -123,7 +134,7 @@ func compileColumn(i int, f *field, placeholder string) columnEncoder {
 			c.placeholder = b
 		}
 	}
-	return c
+	return c, nil
 }
 
 // Table returns the table that the encoder was made for.
@@ -149,10 +160,12 @@ func (e *Encoder) Beside() *Beside { return &e.beside }
 var ErrNull = errors.New("null in a NOT NULL column")
 
 var (
-	errWidth     = errors.New("the row has not as many values as the table has columns")
-	errNoKey     = errors.New("the table has no key")
-	errKeyValue  = errors.New("the value has no exact form in a key")
-	errWrongKind = errors.New("the value is of another kind than its column")
+	errWidth    = errors.New("the row has not as many values as the table has columns")
+	errNoKey    = errors.New("the table has no key")
+	errKeyValue = errors.New("the value has no exact form in a key")
+	// A field without any byte would shift all fields behind it, and readers would take them for others.
+	errNoFallback = errors.New("nothing can stand in the NOT NULL field where the value is not known")
+	errWrongKind  = errors.New("the value is of another kind than its column")
 )
 
 // AppendKey appends the key of row, a whole row of which only the key's columns count, in the wire format.

@@ -27,6 +27,10 @@ func extractForm(w *avroType, t *Type) extractor {
 		}
 	case String:
 		return extractText(w, t)
+	case Array:
+		if innermost(t.Elem).Form == FormBit && (w.kind == avroBytes || w.kind == avroBoolean) {
+			return func(r *reader, _ *Arena, _ *Value) { w.skip(r, 0) } // what stands for a value that is in the header
+		}
 	}
 	return nil
 }
@@ -310,7 +314,7 @@ func extractGeometric(w *avroType, form Form) extractor {
 		return g.line
 	case form == FormCircle && w.name == geometrySpace+".Circle" && w.same("center", "radius") && w.fields[0].typ.same("x", "y", "wkb", "srid"):
 		return g.circle(w)
-	case w.name != geometrySpace+".Geometry" && w.name != geometrySpace+".Geography" || !w.same("wkb", "srid", "extensions"):
+	case w.name != geometrySpace+".Geometry" && w.name != geometrySpace+".Geography" || !w.same("wkb", "srid", "extensions") && !w.same("wkb", "srid"):
 		return nil
 	}
 	switch form {
@@ -390,12 +394,14 @@ func (g *geometricText) circle(w *avroType) extractor {
 }
 
 func (g *geometricText) shape(w *avroType) extractor {
-	srid, extensions := w.fields[1].typ, w.fields[2].typ
+	srid, beside := w.fields[1].typ, w.fields[2:] // extensions, which a geography has not
 	return func(r *reader, a *Arena, out *Value) {
 		wkb := r.bytes()
 		srid.skip(r, 0)
 		at := r.at
-		extensions.skip(r, 0)
+		for i := range beside {
+			beside[i].typ.skip(r, 0)
+		}
 		if r.err != nil {
 			return
 		}

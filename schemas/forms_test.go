@@ -116,8 +116,8 @@ func TestSchemasOfForms(t *testing.T) {
 			`"connect.name":"org.apache.kafka.connect.data.Decimal","logicalType":"decimal"}`,
 		FormVector:  `{"type":"array","items":"double","connect.version":1,"connect.name":"io.debezium.data.DoubleVector"}`,
 		FormHalfVec: `{"type":"array","items":"float","connect.version":1,"connect.name":"io.debezium.data.FloatVector"}`,
-		FormGeography: `{"type":"record","name":"Geography","namespace":"io.debezium.data.geometry","fields":[{"name":"wkb","type":"bytes"},{"name":"srid","type":["null","int"],"default":null},` +
-			`{"name":"extensions","type":["null",{"type":"map","values":"string"}],"default":null}],"connect.doc":"Geography","connect.version":1,"connect.name":"io.debezium.data.geometry.Geography"}`,
+		FormGeography: `{"type":"record","name":"Geography","namespace":"io.debezium.data.geometry","fields":[{"name":"wkb","type":"bytes"},{"name":"srid","type":["null","int"],"default":null}],` +
+			`"connect.doc":"Geography","connect.version":1,"connect.name":"io.debezium.data.geometry.Geography"}`,
 	} {
 		var w schemaWriter
 		typ := formed(form, 0)
@@ -127,6 +127,59 @@ func TestSchemasOfForms(t *testing.T) {
 		out := debeziumOutput(&typ)
 		if out.print(&w, ""); w.String() != want {
 			t.Errorf("%s: %s\nwant %s", form, w.String(), want)
+		}
+	}
+}
+
+// TestItemsOfArraysMayBeNullAsInDebezium: of types that it has no array of its own for, it takes the type as it stands.
+func TestItemsOfArraysMayBeNullAsInDebezium(t *testing.T) {
+	for form, want := range map[Form]string{
+		"":           `{"type":"array","items":["null","string"]}`,
+		"inet":       `{"type":"array","items":["null","string"]}`,
+		"isbn":       `{"type":"array","items":"string"}`,
+		FormTSVector: `{"type":"array","items":{"type":"string","connect.version":1,"connect.name":"io.debezium.data.Tsvector"}}`,
+		FormLtree:    `{"type":"array","items":["null",{"type":"string","connect.version":1,"connect.name":"io.debezium.data.Ltree"}]}`,
+	} {
+		var w schemaWriter
+		typ := arrayOf(formed(form, 0))
+		out := debeziumOutput(&typ)
+		if out.print(&w, ""); w.String() != want {
+			t.Errorf("%s[]: %s\nwant %s", form, w.String(), want)
+		}
+		c := newCodec(t, table("public", "t", key(1, col("id", kind(Int32))), col("v", typ)))
+		for _, text := range []string{"{a,b}", "{a,NULL}", "{}"} {
+			v := must(ParseText([]byte(text), &typ, new(Arena)))
+			wire, err := c.enc.AppendValue(nil, &Change{Op: Create, After: []Value{IntValue(1), v}}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got Change
+			if err := c.dec.Decode(wire[wireHeader:], &got, new(Arena)); err != nil {
+				t.Fatal(err)
+			}
+			beside := !strings.Contains(want, "null") && text == "{a,NULL}"
+			if raw := c.enc.Beside().RawAfter; beside != (len(raw) == 1) || !beside && string(AppendText(nil, &typ, got.After[1])) != text {
+				t.Errorf("%s[] %s comes back as %v, with %v beside it", form, text, got.After[1], raw)
+			}
+		}
+	}
+}
+
+// TestEveryFieldHasBytesWhereItsValueIsNotKnown: a NOT NULL field without any would shift those behind it.
+func TestEveryFieldHasBytesWhereItsValueIsNotKnown(t *testing.T) {
+	tab := formsTable()
+	for i := range tab.Columns {
+		tab.Columns[i].Nullable = false
+	}
+	for _, types := range []Types{TypesDebezium, TypesAvro} {
+		enc, err := NewEncoder(tab, Mapping{Prefix: "x", Types: types})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range enc.columns {
+			if len(enc.columns[i].fallback) == 0 || len(enc.columns[i].placeholder) == 0 {
+				t.Errorf("%s: %v has nothing", types, enc.columns[i].typ)
+			}
 		}
 	}
 }

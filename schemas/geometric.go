@@ -28,10 +28,10 @@ func geometricOutput(form Form) (output, bool) {
 		print, a = (*schemaWriter).geometry, newShape(form).append
 	case FormGeometry, FormGeography:
 		print, required = (*schemaWriter).geometry, false
+		a = appendGeometry
 		if form == FormGeography {
-			print = (*schemaWriter).geography
+			print, a = (*schemaWriter).geography, appendEWKB
 		}
-		a = appendEWKB
 	case FormVector:
 		print = func(w *schemaWriter) {
 			w.WriteString(`{"type":"array","items":"double","connect.version":1,"connect.name":"io.debezium.data.DoubleVector"}`)
@@ -59,15 +59,15 @@ func (w *schemaWriter) lineRecord() {
 	w.common(geometrySpace, "Line", `"fields":[{"name":"a","type":"double"},{"name":"b","type":"double"},{"name":"c","type":"double"}],"connect.doc":"Geometry (LINE)","connect.version":1`)
 }
 
-const geometryFields = `"fields":[{"name":"wkb","type":"bytes"},{"name":"srid","type":["null","int"],"default":null},` +
-	`{"name":"extensions","type":["null",{"type":"map","values":"string"}],"default":null}],`
+const geometryFields = `"fields":[{"name":"wkb","type":"bytes"},{"name":"srid","type":["null","int"],"default":null}`
 
 func (w *schemaWriter) geometry() {
-	w.common(geometrySpace, "Geometry", geometryFields+`"connect.doc":"Geometry","connect.version":2`)
+	w.common(geometrySpace, "Geometry", geometryFields+
+		`,{"name":"extensions","type":["null",{"type":"map","values":"string"}],"default":null}],"connect.doc":"Geometry","connect.version":2`)
 }
 
 func (w *schemaWriter) geography() {
-	w.common(geometrySpace, "Geography", geometryFields+`"connect.doc":"Geography","connect.version":1`)
+	w.common(geometrySpace, "Geography", geometryFields+`],"connect.doc":"Geography","connect.version":1`)
 }
 
 // circle has a point inside, which is in the same namespace and so goes by its short name there.
@@ -287,7 +287,16 @@ func (s *shape) box() {
 // sridFlag is the bit of PostGIS's binary form that says that the number of a reference system follows.
 const sridFlag = 0x20000000
 
-// appendEWKB appends what PostGIS prints: its own binary form in hexadecimal digits.
+// appendGeometry is appendEWKB and no extensions, which the record of a geometry has a field for.
+func appendGeometry(dst []byte, v Value) ([]byte, fit) {
+	dst, f := appendEWKB(dst, v)
+	if f == fitsExactly {
+		dst = append(dst, 0)
+	}
+	return dst, f
+}
+
+// appendEWKB appends what PostGIS prints: its own binary form in hexadecimal digits, and the number of the reference system.
 func appendEWKB(dst []byte, v Value) ([]byte, fit) {
 	if v.kind != KindBytes {
 		return dst, fitsWrongly
@@ -305,11 +314,9 @@ func appendEWKB(dst []byte, v Value) ([]byte, fit) {
 		order = binary.LittleEndian
 	}
 	if ewkb := dst[at:]; order.Uint32(ewkb[1:])&sridFlag != 0 && len(ewkb) >= 9 {
-		dst = appendLong(append(dst, 2), int64(int32(order.Uint32(ewkb[5:]))))
-	} else {
-		dst = append(dst, 0)
+		return appendLong(append(dst, 2), int64(int32(order.Uint32(ewkb[5:])))), fitsExactly
 	}
-	return append(dst, 0), fitsExactly // extensions
+	return append(dst, 0), fitsExactly
 }
 
 // vectorAppender appends pgvector's [1,2.5,3].

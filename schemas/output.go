@@ -15,6 +15,8 @@ type output struct {
 	omitted bool
 	// required says that the items of an array are no unions with null.
 	required bool
+	// never is what a NOT NULL field holds whose values append never takes, as it is written; nil for all other types.
+	never []byte
 }
 
 // bodyKind says how the Avro form of a value is read back, where it is shown as JSON: in a default, in a header.
@@ -119,7 +121,9 @@ var textForms = map[Form]bool{
 
 func stringOutput(t *Type) output {
 	if textForms[t.Form] {
-		return plainOutput("string", appendText, readsText)
+		out := plainOutput("string", appendText, readsText)
+		out.required = t.Form == "isbn"
+		return out
 	}
 	switch t.Form {
 	case FormXML:
@@ -127,7 +131,9 @@ func stringOutput(t *Type) output {
 	case FormLtree:
 		return namedOutput("string", "io.debezium.data.Ltree", appendText, readsText)
 	case FormTSVector:
-		return namedOutput("string", "io.debezium.data.Tsvector", appendText, readsText)
+		out := namedOutput("string", "io.debezium.data.Tsvector", appendText, readsText)
+		out.required = true
+		return out
 	case FormTimeTZ:
 		return namedOutput("string", "io.debezium.time.ZonedTime", appendZonedTime, readsText)
 	case FormBit, FormVarbit:
@@ -214,7 +220,7 @@ func enumOutput(t *Type) output {
 var unmappedElements = map[Form]bool{FormMoney: true, "name": true, FormVarbit: true, FormXML: true, FormPoint: true, FormUnknown: true}
 
 // arrayOutput writes one dimension. Of an array of bits Debezium registers the type of one element and writes null: the
-// schema is the same here, and the header beside it has the value.
+// schema is the same here, and the header beside it has the value; where the column is NOT NULL the field holds the zero of one element.
 func arrayOutput(t *Type) output {
 	elem := innermost(t.Elem)
 	one := debeziumOutput(elem)
@@ -224,7 +230,8 @@ func arrayOutput(t *Type) output {
 		out.omitted = true
 		return out
 	case elem.Form == FormBit:
-		return output{print: one.print, append: appendNever, reads: readsNothing}
+		zero, _ := one.append(nil, zeroOf(elem))
+		return output{print: one.print, append: appendNever, reads: readsNothing, never: zero}
 	}
 	print := func(w *schemaWriter, _ string) { w.array(&one) }
 	return output{print: print, append: arrayAppender(one.append, one.required), reads: readsNothing}

@@ -67,10 +67,11 @@ func appendArrayOf(dst []byte, t *Type, array Value) []byte {
 	if elem == nil {
 		elem = &Type{Kind: String}
 	}
+	delimiter := ArrayDelimiter(innermost(elem))
 	dst = append(dst, '{')
 	for i, v := range array.Array() {
 		if i > 0 {
-			dst = append(dst, ',')
+			dst = append(dst, delimiter)
 		}
 		switch {
 		case v.IsNull():
@@ -81,7 +82,7 @@ func appendArrayOf(dst []byte, t *Type, array Value) []byte {
 			dst = appendArrayOf(dst, elem, v)
 		default:
 			start := len(dst)
-			dst = quoteElement(AppendText(dst, elem, v), start)
+			dst = quoteElement(AppendText(dst, elem, v), start, delimiter)
 		}
 	}
 	return append(dst, '}')

@@ -13,6 +13,7 @@ import (
 func TestTextReadsBackAsPostgreSQLPrintsIt(t *testing.T) {
 	intArray := &Type{Kind: Array, Elem: &Type{Kind: Int32}}
 	textArray := &Type{Kind: Array, Elem: &Type{Kind: String}}
+	boxArray := &Type{Kind: Array, Elem: &Type{Kind: String, Form: FormBox}}
 	for _, tc := range []struct {
 		typ  *Type
 		text string
@@ -78,6 +79,11 @@ func TestTextReadsBackAsPostgreSQLPrintsIt(t *testing.T) {
 		{intArray, "[1:2]={7,8}", "{7,8}"},
 		{textArray, `{one,"two words","with,comma","with\"quote","back\\slash","NULL",NULL,"","{"}`, ""},
 		{textArray, `{a\,b}`, `{"a,b"}`},
+		{textArray, `{a;b}`, ""},
+		{boxArray, `{(1,1),(0,0);NULL;(3.5,-1),(2,-7)}`, ""},
+		{boxArray, `{{(1,1),(0,0);(2,2),(0,0)};{(3,3),(0,0);NULL}}`, ""},
+		{&Type{Kind: Array, Elem: &Type{Kind: String, Form: FormPath}}, `{"((0,0),(1,1))","[(0,0)]",NULL}`, ""},
+		{&Type{Kind: Array, Elem: &Type{Kind: String, Form: FormPolygon}}, `{"((0,0),(1,1),(2,0))"}`, ""},
 		{&Type{Kind: Array, Elem: &Type{Kind: Timestamp}}, `{"2020-04-01 00:01:02",infinity}`, ""},
 		{&Type{Kind: Array, Elem: &Type{Kind: Decimal, Precision: 10, Scale: 2}}, `{1.20,NULL,3.45,NaN}`, ""},
 		{&Type{Kind: Array, Elem: &Type{Kind: Bytes}}, `{"\\x000102",NULL,"\\x"}`, ""},

@@ -195,3 +195,26 @@ func typeOfOID(oid uint32) *schemas.Type {
 	t := userTypes(nil).columnType(oid, -1)
 	return &t
 }
+
+func TestBoxesInAnArrayStandBetweenSemicolons(t *testing.T) {
+	for _, tc := range []struct {
+		form schemas.Form
+		text string
+		want []string
+	}{
+		{schemas.FormBox, "{(1,1),(0,0);NULL;(3.5,-1),(2,-7)}", []string{"(1,1),(0,0)", "", "(3.5,-1),(2,-7)"}},
+		{schemas.FormPath, `{"((0,0),(1,1))","[(0,0)]"}`, []string{"((0,0),(1,1))", "[(0,0)]"}},
+		{"", "{a;b,c}", []string{"a;b", "c"}},
+	} {
+		v := textDecoderOf(&schemas.Type{Kind: schemas.Array, Elem: &schemas.Type{Kind: schemas.String, Form: tc.form}})([]byte(tc.text), new(schemas.Arena))
+		if v.Kind() != schemas.KindArray || len(v.Array()) != len(tc.want) {
+			t.Errorf("%s: %v", tc.text, v)
+			continue
+		}
+		for i, elem := range v.Array() {
+			if got := string(elem.Bytes()); elem.IsNull() != (tc.want[i] == "") || !elem.IsNull() && got != tc.want[i] {
+				t.Errorf("%s, element %d: %q, want %q", tc.text, i, got, tc.want[i])
+			}
+		}
+	}
+}

@@ -49,7 +49,7 @@ func textDecoderOf(t *schemas.Type) textDecoder {
 	case schemas.Interval:
 		return decodeInterval
 	case schemas.Array:
-		return arrayDecoder(textDecoderOf(t.Elem))
+		return arrayDecoder(textDecoderOf(t.Elem), schemas.ArrayDelimiter(t.Elem))
 	}
 	return decodeText
 }
@@ -165,9 +165,9 @@ func decodeBytea(text []byte, a *schemas.Arena) schemas.Value {
 
 // arrayDecoder reads arrays of one dimension, such as {1,NULL,"a \"b\""}. PostgreSQL does not declare dimensions: an
 // array of more, or with a lower bound of its own ([0:1]={1,2}), fits no array of the element type and stays text.
-func arrayDecoder(elem textDecoder) textDecoder {
+func arrayDecoder(elem textDecoder, delimiter byte) textDecoder {
 	return func(text []byte, a *schemas.Arena) schemas.Value {
-		n, ok := countElements(text)
+		n, ok := countElements(text, delimiter)
 		if !ok {
 			return schemas.UnrepresentableValue(text)
 		}
@@ -176,7 +176,7 @@ func arrayDecoder(elem textDecoder) textDecoder {
 		for i := range elems {
 			var item []byte
 			var null bool
-			item, null, rest = nextElement(rest, a)
+			item, null, rest = nextElement(rest, delimiter, a)
 			if null {
 				continue
 			}
@@ -190,7 +190,7 @@ func arrayDecoder(elem textDecoder) textDecoder {
 }
 
 // countElements checks the whole form, so that nextElement need not.
-func countElements(text []byte) (int, bool) {
+func countElements(text []byte, delimiter byte) (int, bool) {
 	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 		return 0, false
 	}
@@ -201,7 +201,7 @@ func countElements(text []byte) (int, bool) {
 	n := 1
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
-		case ',':
+		case delimiter:
 			n++
 		case '{', '}':
 			return 0, false
@@ -225,11 +225,11 @@ func countElements(text []byte) (int, bool) {
 	return n, true
 }
 
-// nextElement takes one element and the comma or brace behind it. The element aliases text, or a where it had escapes.
-func nextElement(text []byte, a *schemas.Arena) (item []byte, null bool, rest []byte) {
+// nextElement takes one element and the delimiter or brace behind it. The element aliases text, or a where it had escapes.
+func nextElement(text []byte, delimiter byte, a *schemas.Arena) (item []byte, null bool, rest []byte) {
 	if text[0] != '"' {
 		i := 0
-		for text[i] != ',' && text[i] != '}' {
+		for text[i] != delimiter && text[i] != '}' {
 			if text[i] == '\\' {
 				i++
 			}
@@ -249,7 +249,7 @@ func nextElement(text []byte, a *schemas.Arena) (item []byte, null bool, rest []
 	if escapes > 0 {
 		item = unescape(item, a.Bytes(len(item)-escapes))
 	}
-	for rest[0] != ',' && rest[0] != '}' { // nothing in the server's own output; harmless in anything else
+	for rest[0] != delimiter && rest[0] != '}' { // nothing in the server's own output; harmless in anything else
 		rest = rest[1:]
 	}
 	return item, false, rest[1:]

@@ -104,6 +104,10 @@ var typeCases = []typeCase{
 		`1 it "{P1M-1D}"`, `1 f ["NaN","Infinity","1.5"]`,
 	}},
 	{id: "PG-132", table: "t_def", values: []string{"1 a 1", `1 b "x'y"`, "1 f null", `1 h "ok"`, "1000 f null", "1 i [1,2]"}},
+	{id: "PG-133", table: "t_shapes", values: []string{
+		`1 n "0x" ~{101,010}`, "1 last 7", "4 b null ~{(1,1),(0,0);NULL}", "4 last 10", "2 b []",
+		`1 po [{"extensions":{"type":"polygon"},"srid":null,"wkb":"0x0103000000010000000400000000000000000000000000000000000000000000000000f03f000000000000f03f0000000000000040000000000000000000000000000000000000000000000000"}]`,
+	}},
 	{id: "PG-140", table: `Ta"ble . X`, values: []string{`1 col_q___uote "some text"`, `1 a_b "bs"`, "1 _dollar 1", "1 sp_ace 2"}},
 	{id: "PG-141", table: "select", values: []string{`1 where "w"`, "1 _1st 3", "1 na_ve 4", "1 _ 5", "1 a_x2d_b 6", "1 a_x2e_b 7", "1 a_b 8"}},
 	{id: "PG-141", table: "CaseCol", duckdb: "DuckDB does not tell names apart that differ in case alone", values: []string{"1 val 1", "1 VAL 2"}},

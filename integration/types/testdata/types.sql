@@ -276,6 +276,11 @@ SELECT 'CREATE TABLE t_wide (id int PRIMARY KEY, '||string_agg(format('c%s int',
 INSERT INTO t_wide (id,c1,c300) VALUES (1,1,300);
 
 -- @@PART
+-- PG-133 arrays of shapes; those of boxes have another delimiter than all others
+CREATE TABLE t_shapes (pk int PRIMARY KEY, b box[], pa path[], po polygon[], n bit(3)[] NOT NULL, last int NOT NULL);
+INSERT INTO t_shapes VALUES (1,'{(1,1),(0,0);(3.5,-1),(2,-7)}','{"((0,0),(1,1))","[(0,0),(2,2)]"}','{"((0,0),(1,1),(2,0))"}','{101,010}',7),
+ (2,'{}','{}','{}','{}',8),(3,NULL,NULL,NULL,'{}',9),(4,'{(1,1),(0,0);NULL}','{NULL}','{NULL}','{NULL}',10);
+DELETE FROM t_shapes WHERE pk = 3;
 -- ---------------------------------------------------------------- 8 DDL mid-stream
 -- PG-180 add (null, constant default = no rewrite), drop, rename, alter type (with rewrite), set/drop not null, set default
 CREATE TABLE t_ddl (id int PRIMARY KEY, a int, b text); INSERT INTO t_ddl VALUES (1,1,'b1');
