@@ -63,8 +63,11 @@ func (b *batch) size() int { return b.bytes + b.arena.Size() }
 // add appends an event and the memory that it keeps alive.
 func (b *batch) add(e event) {
 	b.events = append(b.events, e)
-	b.bytes += eventSize + len(e.record.Key) + len(e.record.Value)
+	b.bytes += e.size()
 }
+
+// size is the memory that the event keeps alive, what is in the arena aside.
+func (e *event) size() int { return eventSize + len(e.record.Key) + len(e.record.Value) }
 
 // reach says that a partition has been read up to next.
 func (b *batch) reach(p *partition, next int64, applied schemas.Version, now time.Time) {

@@ -59,12 +59,12 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	g := gathered{events, b.ends, b.size()}
+	g := gather(events, b)
 	var backoff failure.Backoff
 	for {
 		err := w.split(soft, hard, g.events, g.ends, failure.Refused)
 		if failure.Classify(err) == failure.Conflict {
-			g.events = undone(g.events)
+			g.undone()
 			err = w.split(soft, hard, inSourceOrder(g.events), g.ends, failure.Conflict)
 		}
 		if failure.Classify(err) != failure.Conflict {
@@ -75,7 +75,7 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 		if err := failure.Sleep(soft, backoff.Next(err)); err != nil {
 			return err
 		}
-		g.events = undone(g.events)
+		g.undone()
 		if g, err = w.join(soft, hard, g); err != nil {
 			return err
 		}
@@ -86,7 +86,56 @@ func (w *writer) batch(soft, hard context.Context, b *batch) error {
 type gathered struct {
 	events []event
 	ends   []end
-	bytes  int
+	shares []share
+}
+
+// share is what a batch has in what is gathered: the next so many events, and an arena that lives as long as one of them.
+type share struct{ events, arena int }
+
+func gather(events []event, b *batch) gathered {
+	return gathered{events, b.ends, []share{{len(events), b.arena.Size()}}}
+}
+
+// with returns g and the events of b behind it.
+func (g gathered) with(events []event, b *batch) gathered {
+	ends := append([]end(nil), g.ends...)
+	for _, e := range b.ends {
+		ends = reach(ends, e.part, e.next, e.applied)
+	}
+	shares := append(append([]share(nil), g.shares...), share{len(events), b.arena.Size()})
+	return gathered{append(append([]event(nil), g.events...), events...), ends, shares}
+}
+
+// bytes is the memory that is held.
+func (g gathered) bytes() int {
+	n := 0
+	for i := range g.events {
+		n += g.events[i].size()
+	}
+	for _, s := range g.shares {
+		n += s.arena
+	}
+	return n
+}
+
+// undone leaves out the events that are in the target already. The first batch keeps its arena: it goes back to the reader.
+func (g *gathered) undone() {
+	left, shares := g.events[:0], g.shares[:0]
+	from := 0
+	for i, s := range g.shares {
+		before := len(left)
+		for _, e := range g.events[from : from+s.events] {
+			if e.record.Offset >= e.part.entry.Next {
+				left = append(left, e)
+			}
+		}
+		from += s.events
+		if n := len(left) - before; n > 0 || i == 0 {
+			shares = append(shares, share{n, s.arena})
+		}
+	}
+	clear(g.events[len(left):]) // the records go to the garbage collector
+	g.events, g.shares = left, shares
 }
 
 // prepare sets aside what cannot be read and makes the target's tables ready for the rest, which it returns.
@@ -110,7 +159,11 @@ const joinBatches = 4
 // added when there is none, when too much has been gathered, or when it has other versions of the same tables; the
 // events then wait for other members.
 func (w *writer) join(soft, hard context.Context, g gathered) (gathered, error) {
-	if w.held != nil || len(g.events) > (joinBatches-1)*w.opts.Batch.Rows || g.bytes > (joinBatches-1)*w.opts.Batch.Bytes {
+	bytes := g.bytes()
+	if w.held != nil || len(g.events) > (joinBatches-1)*w.opts.Batch.Rows || bytes > (joinBatches-1)*w.opts.Batch.Bytes {
+		w.log.Warn("rows in conflict wait, and this copy reads nothing meanwhile: no more can be gathered with them. "+
+			"If no other copy brings what they need, drop the constraint, or make the batches larger",
+			zap.Int("rows", len(g.events)), zap.Int("bytes", bytes))
 		return g, nil
 	}
 	select {
@@ -129,22 +182,7 @@ func (w *writer) join(soft, hard context.Context, g gathered) (gathered, error) 
 	if err != nil {
 		return g, err
 	}
-	ends := append([]end(nil), g.ends...)
-	for _, e := range b.ends {
-		ends = reach(ends, e.part, e.next, e.applied)
-	}
-	return gathered{append(append([]event(nil), g.events...), added...), ends, g.bytes + b.size()}, nil
-}
-
-// undone leaves out the events that are in the target already.
-func undone(events []event) []event {
-	left := events[:0]
-	for _, e := range events {
-		if e.record.Offset >= e.part.entry.Next {
-			left = append(left, e)
-		}
-	}
-	return left
+	return g.with(added, b), nil
 }
 
 // sameVersions reports whether no table is in a in one version and in b in another.

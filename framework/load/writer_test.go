@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
@@ -60,10 +61,11 @@ func TestAConflictGathersNoMoreThanItsBytes(t *testing.T) {
 		{Limits{Rows: 1, Bytes: 1000 * size}, joinBatches},
 	} {
 		in, free := make(chan *batch, 1), make(chan *batch, 1)
-		s := &session{Loader: &Loader{opts: Options{Batch: c.limits}, log: zap.NewNop()}, target: newTarget(plainSink{})}
+		core, logged := observer.New(zap.WarnLevel)
+		s := &session{Loader: &Loader{opts: Options{Batch: c.limits}, log: zap.New(core)}, target: newTarget(plainSink{})}
 		w := &writer{session: s, in: in, free: free}
 		first := wide(0)
-		g := gathered{first.events, first.ends, first.size()}
+		g := gather(first.events, first)
 		for offset := int64(1); ; offset++ {
 			in <- wide(offset)
 			before := len(g.events)
@@ -81,6 +83,44 @@ func TestAConflictGathersNoMoreThanItsBytes(t *testing.T) {
 		}
 		if len(g.events) != c.want || len(in) != 1 {
 			t.Errorf("%+v: %d batches were gathered, want %d, and the next one left where it is", c.limits, len(g.events), c.want)
+		}
+		if logged.FilterMessageSnippet("no more can be gathered").Len() != 1 {
+			t.Errorf("%+v: nobody is told", c.limits)
+		}
+		p.entry.Next = int64(c.want) - 1 // all but the last one could be written
+		g.undone()
+		var err error
+		if g, err = w.join(t.Context(), t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+		if len(g.events) != 2 || len(in) != 0 {
+			t.Errorf("%+v: %d batches are gathered after those before were written, want the last one and the next", c.limits, len(g.events))
+		}
+		p.entry.Next = 0
+	}
+}
+
+// TestWhatIsGatheredHoldsTheArenasOfWhatIsLeft is about memory: values lie in the arena of the batch in which they came.
+func TestWhatIsGatheredHoldsTheArenasOfWhatIsLeft(t *testing.T) {
+	p := &partition{}
+	events := func(offsets ...int64) []event {
+		var events []event
+		for _, offset := range offsets {
+			events = append(events, event{part: p, record: &kgo.Record{Offset: offset}})
+		}
+		return events
+	}
+	g := gathered{events: events(0, 1, 2, 3, 4, 5), shares: []share{{2, 10}, {2, 200}, {2, 3000}}}
+	for _, c := range []struct {
+		next          int64
+		events, arena int
+	}{
+		{0, 6, 3210}, {1, 5, 3210}, {3, 3, 3210}, {4, 2, 3010}, {6, 0, 10},
+	} {
+		p.entry.Next = c.next
+		g.undone()
+		if want := c.events*eventSize + c.arena; len(g.events) != c.events || g.bytes() != want {
+			t.Errorf("up to %d: %d events of %d bytes, want %d of %d", c.next, len(g.events), g.bytes(), c.events, want)
 		}
 	}
 }
