@@ -221,13 +221,16 @@ func (p *pipeline) count() {
 	if len(counts) == 0 {
 		p.t.Error("there is nothing in the topics")
 	}
+	if letters := counts[p.name+".dlq"].Changes; letters != p.large {
+		p.t.Errorf("the source has %d dead letters of %d rows that are too large", letters, p.large)
+	}
 	p.t.Logf("in the topics, each once: %v", counts)
 }
 
 func (p *pipeline) topic(table string) string { return p.name + ".public." + table }
 
 // origin is where a dead letter comes from.
-type origin struct{ topic, offset string }
+type origin struct{ topic, partition, offset string }
 
 // letters looks at the sink's dead letters: all that must be there is, perhaps more than once, and nothing else.
 func (p *pipeline) letters() {
@@ -244,11 +247,12 @@ func (p *pipeline) letters() {
 			for _, h := range r.Headers {
 				headers[h.Key] = string(h.Value)
 			}
-			found[origin{headers["__connect.errors.topic"], headers["__connect.errors.offset"]}] = headers["__connect.errors.exception.message"]
+			at := origin{headers["__connect.errors.topic"], headers["__connect.errors.partition"], headers["__connect.errors.offset"]}
+			found[at] = headers["__connect.errors.exception.message"]
 		})
 	}
 	for i := range p.garbage {
-		at := origin{p.topic("garbage"), fmt.Sprint(i)}
+		at := origin{p.topic("garbage"), "0", fmt.Sprint(i)}
 		if _, ok := found[at]; !ok {
 			p.t.Errorf("the unreadable record at offset %d is no dead letter", i)
 		}
@@ -256,8 +260,11 @@ func (p *pipeline) letters() {
 	}
 	for at, message := range found {
 		if !strings.Contains(message, refusedBy) {
-			p.t.Errorf("the record of %s at offset %s is a dead letter: %s", at.topic, at.offset, message)
+			p.t.Errorf("the record of %s/%s at offset %s is a dead letter: %s", at.topic, at.partition, at.offset, message)
 		}
+	}
+	if len(found) != p.refusals {
+		p.t.Errorf("%d rows are dead letters, and the target refused %d", len(found), p.refusals)
 	}
 }
 

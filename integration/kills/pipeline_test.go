@@ -45,6 +45,8 @@ type pipeline struct {
 	column  int // the last one that was added to account
 	place   int // the number of times that place's column was renamed
 	garbage int // unreadable records
+	// large rows, which no record of the topic can hold, and refusals, rows that the target does not take.
+	large, refusals int
 	// second is another copy of the sink, and firstMembers who was in the group before it.
 	second       *programs.Program
 	firstMembers []string
@@ -53,7 +55,8 @@ type pipeline struct {
 func newPipeline(t testing.TB, c *chain) *pipeline {
 	p := &pipeline{t: t, name: engines.Unique(t), brokers: engines.KafkaForTest(t), registry: engines.RegistryForTest(t)}
 	var err error
-	if p.kafka, err = kgo.NewClient(kgo.SeedBrokers(p.brokers), kgo.MetadataMinAge(20*time.Millisecond)); err != nil {
+	if p.kafka, err = kgo.NewClient(kgo.SeedBrokers(p.brokers), kgo.MetadataMinAge(20*time.Millisecond),
+		kgo.UnknownTopicRetries(50)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kafka.Close)
