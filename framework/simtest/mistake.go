@@ -33,6 +33,7 @@ var Mistakes = []Mistake{
 		return &hastySource{s}
 	}},
 	{Name: "offset before write", Validator: "ledger-behind-rows", Sink: offsetBeforeWrite},
+	{Name: "rows lost before a truncate", Validator: "ledger-behind-rows", Sink: loseOnce},
 	{Name: "retry that overtakes", Validator: "target-order", Sink: overtakingRetry},
 	{Name: "dedupe by LSN alone", Validator: "nothing-lost", Source: func(s source.Source) source.Source {
 		return &forgetfulSource{s}
@@ -126,6 +127,19 @@ func offsetBeforeWrite(_ *World, s sink.Sink) sink.Sink {
 			return err
 		}
 		return s.Write(ctx, &sink.Batch{Tables: b.Tables})
+	}}
+}
+
+// loseOnce moves the ledger past the rows of the fifth batch that has some.
+func loseOnce(_ *World, s sink.Sink) sink.Sink {
+	n := 0
+	return &mistaken{Sink: s, write: func(ctx context.Context, b *sink.Batch) error {
+		if b.Rows() > 0 {
+			if n++; n == 5 {
+				return s.Write(ctx, &sink.Batch{Moves: b.Moves})
+			}
+		}
+		return s.Write(ctx, b)
 	}}
 }
 

@@ -14,6 +14,7 @@ var hunt = flag.Int("hunt", 0, "look among so many seeds for those that show eac
 var pinned = map[string]uint64{
 	"confirm before commit":            1,
 	"offset before write":              2,
+	"rows lost before a truncate":      2,
 	"retry that overtakes":             29,
 	"dedupe by LSN alone":              5,
 	"schema change applied backwards":  2,
@@ -27,6 +28,9 @@ var pinned = map[string]uint64{
 // mistakePlan is the plan of a seed; rebalances under load are asked for where random ones are too rare.
 func mistakePlan(m *Mistake, seed uint64) Plan {
 	p := NarrowPlanFor(seed)
+	if m.Name == "rows lost before a truncate" {
+		p.Setup.Class, p.Setup.Partitions, p.Setup.Truncates = model.Transactional, 3, true
+	}
 	if m.Validator == "hand-over" {
 		p.Setup.Class, p.Setup.Partitions, p.Setup.Keyless, p.Setup.Truncates = model.Effective, 3, false, false
 		p.Setup.Last, p.Setup.Transactions = 25*time.Second, 90

@@ -174,12 +174,13 @@ func (v *ledgerBehind) End(o *Outcome) {
 	dead := v.w.buriedVersions(o)
 	for _, n := range v.steps {
 		records := o.Records[n.at]
+		passed := v.w.newestBelow(o, n.at, n.to)
 		first, _ := slices.BinarySearchFunc(records, n.from, func(r *kgo.Record, at int64) int { return cmp.Compare(r.Offset, at) })
 		for _, r := range records[first:] {
 			if r.Offset >= n.to {
 				break
 			}
-			if why := v.w.notReached(n.table, v.w.work.tableOf(n.at.Topic), r, dead); why != "" {
+			if why := v.w.notReached(n.table, v.w.work.tableOf(n.at.Topic), r, passed, dead); why != "" {
 				v.fail("%s/%d: the ledger goes from %d to %d, and %s", n.at.Topic, n.at.Partition, n.from, n.to, why)
 				break
 			}
@@ -198,13 +199,31 @@ func (w *World) buriedVersions(o *Outcome) map[schemas.Version]bool {
 	return dead
 }
 
-// notReached says that the change in a record is not in the table, nor something later; "" when it is, or cannot be told.
-func (w *World) notReached(tt *model.TargetTable, t int, r *kgo.Record, dead map[schemas.Version]bool) string {
+// newestBelow is the newest version before an offset of a partition. Every partition has every truncate, and all pass it together:
+// one that is newer has not removed anything when the partition stands there. After a reset it may have.
+func (w *World) newestBelow(o *Outcome, at model.TopicPartition, end int64) (newest schemas.Version) {
+	if w.resets.of(at.Topic) {
+		return schemas.Version{High: 1 << 62}
+	}
+	for _, r := range o.Records[at] {
+		if r.Offset >= end {
+			break
+		}
+		if v, ok := versionOf(r); ok && v.Compare(newest) > 0 {
+			newest = v
+		}
+	}
+	return newest
+}
+
+// notReached says that the change in a record is not in the table, nor something later up to passed; "" when it is, or cannot be
+// told.
+func (w *World) notReached(tt *model.TargetTable, t int, r *kgo.Record, passed schemas.Version, dead map[schemas.Version]bool) string {
 	version, ok := versionOf(r)
 	if !ok || r.Value == nil || ofSnapshot(version) || dead[version] {
 		return ""
 	}
-	if row, ok := w.rowAt(t, version); ok && !w.reached(tt, row, version, t) {
+	if row, ok := w.rowAt(t, version); ok && !w.reached(tt, row, version, passed) {
 		return fmt.Sprintf("the change %s at offset %d is not in the target", version, r.Offset)
 	}
 	return ""
@@ -264,11 +283,12 @@ func (v *offsetsBehind) End(o *Outcome) {
 	dead := v.w.buriedVersions(o)
 	for _, n := range v.notes {
 		t := v.w.work.tableOf(n.at.Topic)
+		passed := schemas.Version{High: 1 << 62} // the target may be ahead of what the group was told
 		for _, r := range o.Records[n.at] {
 			if r.Offset >= n.next {
 				break
 			}
-			if why := v.w.notReached(n.table, t, r, dead); why != "" {
+			if why := v.w.notReached(n.table, t, r, passed, dead); why != "" {
 				v.fail("%s/%d: the group is told %d, and %s", n.at.Topic, n.at.Partition, n.next, why)
 				break
 			}
@@ -276,8 +296,8 @@ func (v *offsetsBehind) End(o *Outcome) {
 	}
 }
 
-// reached reports whether a change of a row is in the table, or something later is.
-func (w *World) reached(tt *model.TargetTable, row model.Row, version schemas.Version, t int) bool {
+// reached reports whether a change of a row is in the table, or something later is: of truncates those up to passed.
+func (w *World) reached(tt *model.TargetTable, row model.Row, version, passed schemas.Version) bool {
 	if tt == nil {
 		return false
 	}
@@ -287,7 +307,7 @@ func (w *World) reached(tt *model.TargetTable, row model.Row, version schemas.Ve
 	if gone, ok := tt.Gone[row.Key]; ok && gone.Compare(version) >= 0 {
 		return true
 	}
-	return w.upstream.Floor(uint32(t+1), schemas.Version{High: 1 << 62}).Compare(version) > 0
+	return w.upstream.Floor(row.Table, passed).Compare(version) > 0
 }
 
 // rowAt returns which row a change was about.
