@@ -112,7 +112,6 @@ func (q *queue) seal() {
 // waiting tells the committer what is here.
 type waiting struct {
 	changes bool
-	full    bool // whole batches: the source is ahead of Kafka
 	urgent  bool
 	ended   bool
 	emitted uint64
@@ -125,7 +124,6 @@ func (q *queue) look() waiting {
 	defer q.mu.Unlock()
 	return waiting{
 		changes: len(q.full) > 0 || q.filling != nil && !q.filling.empty(),
-		full:    len(q.full) > 0,
 		urgent:  q.urgent, ended: q.ended, emitted: q.emitted, oldest: q.oldest, err: q.err,
 	}
 }
