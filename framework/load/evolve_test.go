@@ -156,3 +156,43 @@ func TestAStopDoesNotWaitForASchemaChangeThatIsTriedAgain(t *testing.T) {
 		t.Errorf("the stop took %s", took)
 	}
 }
+
+// A member that has just begun knows no version of the table, and without a ledger nothing says what was applied: only the
+// target itself tells that the column still has its old name, to which another member may be writing.
+func TestARenameWaitsForTheOtherMembersWhateverThisOneHasSeen(t *testing.T) {
+	before, after := orders(900), orders(2000)
+	after.Columns[1].Name = "remark"
+	next, err := Naming{}.table(ordersTopic, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &partition{Partition: sink.Partition{Topic: ordersTopic}, siblings: 2}
+	for name, c := range map[string]struct {
+		version uint64
+		members int
+		waits   bool
+	}{
+		"the target has the old name":           {version: 900, members: 2, waits: true},
+		"the target has the new name":           {version: 2000, members: 2},
+		"the target has no such table":          {version: 0, members: 2},
+		"this member has all of the partitions": {version: 900, members: 1},
+		"the target's version is not described": {version: 800, members: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var version atomic.Uint64
+			version.Store(c.version)
+			s := &session{
+				Loader: &Loader{opts: Options{}}, target: newTarget(remembering{nil, &version}),
+				owned: map[topicPartition]*partition{{ordersTopic, 0}: p},
+			}
+			if c.members == 1 {
+				s.owned[topicPartition{ordersTopic, 1}] = p
+			}
+			w := &writer{session: s}
+			w.tables = &tables{byTopic: map[string][]*schemas.Table{ordersTopic: {before, after}}}
+			if err := w.mayRename(t.Context(), p, nil, next); errors.Is(err, errScattered) != c.waits {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}

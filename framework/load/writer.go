@@ -529,11 +529,16 @@ func (w *writer) evolveTable(soft, hard context.Context, p *partition, t *sink.T
 // before returns the version of t that the target has from an earlier run, by what the ledger says was applied: without
 // it a rename that came while we were down would look like a new column. nil when nothing is known.
 func (w *writer) before(p *partition, t *sink.Table) *sink.Table {
-	source := w.tables.at(p.Topic, p.entry.Applied.High)
+	return w.asOf(p.Topic, p.entry.Applied.High, t)
+}
+
+// asOf returns what t was when the source stood at an earlier position, nil when that is not known.
+func (w *writer) asOf(topic string, position uint64, t *sink.Table) *sink.Table {
+	source := w.tables.at(topic, position)
 	if source == nil || source.Version >= t.Source.Version {
 		return nil
 	}
-	prev, err := w.opts.Naming.table(p.Topic, source)
+	prev, err := w.opts.Naming.table(topic, source)
 	if err != nil {
 		return nil // a key column that this version did not have yet
 	}
@@ -549,17 +554,25 @@ var errScattered = errors.New("are at several members")
 const scatteredPatience = time.Minute
 
 // mayRename refuses to rename a column while another member may still write to its old name. Where the target has the new
-// name already, the member that gave it had all partitions, and whoever came later found it.
+// name already, the member that gave it had all partitions, and whoever came later found it. A member that has met no version
+// of the table yet, and whose target has no ledger that tells what was applied, asks the target which version it has.
 func (w *writer) mayRename(ctx context.Context, p *partition, prev, t *sink.Table) error {
-	if prev == nil || p.siblings == 1 || len(w.siblings(p.Topic)) == p.siblings {
+	if p.siblings == 1 || len(w.siblings(p.Topic)) == p.siblings {
+		return nil
+	}
+	version, err := w.target.version(ctx, t)
+	if err != nil || version >= t.Source.Version {
+		return err
+	}
+	if prev == nil {
+		prev = w.asOf(p.Topic, version, t)
+	}
+	if prev == nil {
 		return nil
 	}
 	for i := range t.Columns {
 		j := counterpart(prev.Source, t.Source, i)
 		if j >= 0 && prev.Columns[j].Name != t.Columns[i].Name {
-			if version, err := w.target.version(ctx, t); err != nil || version >= t.Source.Version {
-				return err
-			}
 			return fmt.Errorf("column %q is now %q, and the %d partitions of %s %w: run one copy of the connector until they have passed",
 				prev.Columns[j].Name, t.Columns[i].Name, p.siblings, p.Topic, errScattered)
 		}

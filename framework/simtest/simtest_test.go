@@ -85,6 +85,7 @@ var foundBugs = []found{
 	{"a key went to another partition when its schema got another id", PlanFor, []uint64{20, 70, 219, 273, 283, 435}},
 	{"a partition that came back to a truncate under way was taken for a gap", PlanFor, []uint64{2413}},
 	{"a rename waited for a partition that had never begun", PlanFor, []uint64{7201, 7242}},
+	{"a member that had just begun renamed a column while another wrote to its old name", PlanFor, []uint64{480}},
 	{"a stop in the middle of a rebalance took a minute", PlanFor, []uint64{7801}},
 	{"without transactions, a successor's position was taken for a gap", func(seed uint64) Plan {
 		p := NarrowPlanFor(seed)
