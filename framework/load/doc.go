@@ -6,9 +6,10 @@
 // the consumer group. While the writer waits for the target the reader fills the next batch.
 //
 // Read in this order: options.go and load.go (a session: a consumer group member with a reader and a writer),
-// partition.go and claim.go (where a partition begins), reader.go and decode.go (records to events), batch.go and
-// fold.go (events to rows), writer.go (rows to the target: retry, bisect, what an ambiguous commit became),
-// deadletter.go, commit.go.
+// partition.go and claim.go (where a partition begins), reader.go (records to events, in their order), record.go, catalog.go,
+// codec.go and decode.go (how one record is decoded), foreign.go and tombstone.go (what must be found out about the
+// records of other programs), batch.go and fold.go (events to rows), writer.go (rows to the target: retry, bisect, what
+// an ambiguous commit became), deadletter.go, commit.go.
 //
 // # Where a partition begins
 //
