@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type committer struct {
 	written  source.Position
 	batches  []*batch
 	position []byte
+	state    stated
 
 	open cut
 	// firstAck is how long the acknowledgement of the transaction's first record took, in nanoseconds.
@@ -54,6 +56,13 @@ type cut struct {
 	timed   bool // the first record is on its way
 	samples []samples
 	upTo    source.Position // after the last batch produced
+}
+
+// stated is the state that was written in a record of its own last, and in this tenure; the digest is empty when there is none.
+// It is the emitter's copy, which nobody changes.
+type stated struct {
+	state  []byte
+	digest string
 }
 
 // run commits until the source has ended and everything is in Kafka, or until something fails. ctx is the hard stop.
@@ -283,16 +292,31 @@ func (c *committer) commit(ctx context.Context) error {
 	return nil
 }
 
+// writePosition produces the position, and before it the state that it names, unless this tenure has written that already.
 func (c *committer) writePosition(ctx context.Context, p source.Position) error {
 	if c.open.began.IsZero() {
 		c.open.began = time.Now()
 	}
+	if c.opts.AtLeastOnce || len(p.State) <= inlineState {
+		c.state = stated{}
+	} else if c.state.digest == "" || !bytes.Equal(c.state.state, p.State) {
+		c.state = stated{state: p.State, digest: digestOf(p.State)}
+		value := appendState(nil, c.opts.Name, c.state.digest, p.State)
+		if err := c.produceOther(ctx, stateKey(c.opts.Name), value); err != nil {
+			return err
+		}
+	}
 	// Nothing of the last position is in flight any more, so its memory can be used again.
-	c.position = appendPosition(c.position[:0], c.opts.Name, p, time.Now())
-	r := &kgo.Record{Topic: c.opts.offsetsTopic(), Key: []byte(c.opts.Name), Value: c.position}
+	c.position = appendPosition(c.position[:0], c.opts.Name, p, c.state.digest, time.Now())
+	return c.produceOther(ctx, c.opts.Name, c.position)
+}
+
+// produceOther produces a record to the offsets topic.
+func (c *committer) produceOther(ctx context.Context, key string, value []byte) error {
+	r := &kgo.Record{Topic: c.opts.offsetsTopic(), Key: []byte(key), Value: value}
 	if size := recordSize(r.Key, r.Value, nil); size > c.positionMax {
 		return failure.WithHint(fmt.Errorf("write the position: %w", &tooLarge{size: size, limit: c.positionMax, topic: r.Topic}),
-			"raise the topic's max.message.bytes, and its segment.bytes with it: a position grows with the number of tables")
+			"raise the topic's max.message.bytes, and its segment.bytes with it: the state grows with the number of tables")
 	}
 	c.kafka.Produce(ctx, r, c.timed(c.q.ackedOther))
 	return nil

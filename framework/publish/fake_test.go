@@ -84,11 +84,15 @@ func produced(fake *kfake.Cluster, r kmsg.Request) []string {
 func (c cluster) positions(t *testing.T) []source.Position {
 	t.Helper()
 	var ps []source.Position
+	var state []byte
 	for _, r := range c.committed(t, c.name+"_internal.offsets."+c.name) {
+		if string(r.Key) == stateKey(c.name) {
+			state = r.Value
+		}
 		if string(r.Key) != c.name {
 			continue
 		}
-		p, err := parsePosition(r.Value)
+		p, err := parsePosition(r.Value, state)
 		if err != nil {
 			t.Fatalf("position at offset %d: %v", r.Offset, err)
 		}
@@ -260,7 +264,58 @@ func TestIdlePublisherWritesAnUrgentPositionAndOnlyOnce(t *testing.T) {
 	})
 }
 
-// A source of many tables has a large state, and each position holds it.
+// The state of many tables is written when it changes, and comes back with the positions that name it.
+func TestALargeStateIsWrittenWhenItChanges(t *testing.T) {
+	const topic = "shop_internal.offsets.shop"
+	wide := func(c string) []byte { return []byte(`"` + strings.Repeat(c, 2*inlineState) + `"`) }
+	for _, atLeastOnce := range []bool{false, true} {
+		t.Run(fmt.Sprintf("at_least_once=%t", atLeastOnce), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+				up := newUpstream()
+				o := c.options(up)
+				o.AtLeastOnce = atLeastOnce
+				var began []source.Position
+				o.Open = up.scripted(func(ctx context.Context, from source.Position, out source.Emitter) error {
+					began = append(began, from)
+					var err error
+					for i, state := range [][]byte{wide("a"), wide("a"), wide("b"), wide("b"), []byte(`"small"`), wide("b")} {
+						err = errors.Join(err, out.SetState(state), out.Advance(schemas.Version{High: from.Version.High + uint64(i) + 1}, true))
+						time.Sleep(10 * time.Second)
+					}
+					return errors.Join(err, stay(ctx))
+				})
+				for tenure := range uint64(2) {
+					p := run(t, o)
+					await(t, "the positions", func() bool { return up.lastConfirmed().Version.High == 6*(tenure+1) })
+					if err := p.stop(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if len(began) != 2 || !bytes.Equal(began[1].State, wide("b")) {
+					t.Fatalf("the second tenure began with %.40s", began[1].State)
+				}
+				states, bytes := 0, 0
+				for _, r := range c.committed(t, topic) {
+					if bytes += len(r.Value); string(r.Key) == stateKey("shop") {
+						states++
+					}
+				}
+				want := 6 // a, b and, after the small one, b again, twice
+				if atLeastOnce {
+					want = 0
+				}
+				if states != want || len(c.positions(t)) != 12 {
+					t.Errorf("%d states and %d positions, want %d and 12", states, len(c.positions(t)), want)
+				}
+				if whole := 10 * 2 * inlineState; atLeastOnce != (bytes > whole) {
+					t.Errorf("the topic has %d bytes", bytes)
+				}
+			})
+		})
+	}
+}
+
+// A source of many tables has a large state, which one record holds.
 func TestLargePositionIsWrittenWhereItsTopicAllowsIt(t *testing.T) {
 	large := []byte(`"` + strings.Repeat("x", 3<<20) + `"`)
 	open := func(up *upstream, o *Options) {
@@ -817,20 +872,31 @@ func TestTooFewBrokersAreWaitedFor(t *testing.T) {
 	}
 }
 
-func TestUnknownPositionFormatIsAGap(t *testing.T) {
-	for _, value := range []string{`{"format":2,"connector":"shop","version":"00000000000000010000000000000001","state":1}`, `x`, `{"format":1,"state":null}`} {
-		_, err := (&Options{}).position(&kgo.Record{Topic: "t", Value: []byte(value)})
-		if failure.Classify(err) != failure.Gap {
-			t.Errorf("position %s: %v, want a gap", value, err)
+func TestAPositionThatCannotBeReadIsAGap(t *testing.T) {
+	for _, value := range []string{
+		`{"format":3,"connector":"shop","version":"00000000000000010000000000000001","state":1}`, `x`, `{"format":1,"state":null}`,
+		`{"format":2,"connector":"shop","version":"00000000000000010000000000000001","state_digest":"ab"}`,
+	} {
+		for _, state := range [][]byte{nil, []byte(`x`), appendState(nil, "shop", "cd", []byte(`{}`)), appendState(nil, "shop", "ab", []byte(`{}`))} {
+			_, err := (&Options{}).position(found{&kgo.Record{Topic: "t", Value: []byte(value)}, state})
+			if failure.Classify(err) != failure.Gap {
+				t.Errorf("position %s with state %s: %v, want a gap", value, state, err)
+			}
 		}
 	}
 }
 
 func TestStateComesBackByteForByte(t *testing.T) {
 	want := source.Position{State: []byte("{\"a\" : [1, 2.50,\n \"<&>\"]}"), Version: schemas.Version{High: 1 << 63, Low: 3}}
-	got, err := parsePosition(appendPosition(nil, "shop", want, time.Now()))
-	if err != nil || !same(got, want) {
-		t.Errorf("got %v %s, %v; want %v %s", got.Version, got.State, err, want.Version, want.State)
+	digest := digestOf(want.State)
+	for name, value := range map[string][]byte{
+		"in the position":        appendPosition(nil, "shop", want, "", time.Now()),
+		"in a record of its own": appendPosition(nil, "shop", want, digest, time.Now()),
+	} {
+		got, err := parsePosition(value, appendState(nil, "shop", digest, want.State))
+		if err != nil || !same(got, want) {
+			t.Errorf("%s: got %v %s, %v; want %v %s", name, got.Version, got.State, err, want.Version, want.State)
+		}
 	}
 }
 

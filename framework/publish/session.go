@@ -117,7 +117,7 @@ func (t *tenure) takeOver(ctx context.Context) (source.Position, error) {
 		return source.Position{}, err
 	}
 	// After a position that was not part of its transaction, changes may be there that it does not cover.
-	t.ahead = last == nil || !t.opts.AtLeastOnce && last.Attrs.IsTransactional()
+	t.ahead = last.position == nil || !t.opts.AtLeastOnce && last.position.Attrs.IsTransactional()
 	return t.opts.position(last)
 }
 

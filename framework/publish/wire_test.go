@@ -140,11 +140,16 @@ func TestTheDumpsOfInternalRecordsAreTrue(t *testing.T) {
 
 	position := appendPosition(nil, "shop", source.Position{
 		State: []byte(`{"format":1,"system":"7577000000000000001"}`), Version: schemas.Version{High: 26475968},
-	}, wireNow)
+	}, "", wireNow)
 	w.page.Shows("position", wiredoc.Record(&kgo.Record{Key: []byte("shop"), Value: position}, nil))
-	if _, err := parsePosition(position); err != nil {
+	if _, err := parsePosition(position, nil); err != nil {
 		t.Error(err)
 	}
+
+	digest := digestOf([]byte(`{"format":1,"tables":[]}`))
+	w.page.Shows("state", fmt.Sprintf("key    %s\nvalue  %s\n\nkey    shop\nvalue  %s", stateKey("shop"),
+		appendState(nil, "shop", digest, []byte(`{"format":1,"tables":[]}`)),
+		appendPosition(nil, "shop", source.Position{Version: schemas.Version{High: 26475968}}, digest, wireNow)))
 
 	mark, err := w.emitter.opts.markRecord()
 	if err != nil {

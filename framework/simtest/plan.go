@@ -41,6 +41,8 @@ type Setup struct {
 	Last time.Duration
 	// Quarantine is the source's policy for schemas that the registry refuses.
 	Quarantine bool
+	// WideState makes the source's state too large for its positions.
+	WideState bool
 }
 
 // String prints the plan so that it can be read, faults in their order.
@@ -63,6 +65,7 @@ func (p Plan) Without(i int) Plan {
 func PlanFor(seed uint64) Plan {
 	p := NarrowPlanFor(seed)
 	p.widen()
+	p.Setup.WideState = seed%3 == 0
 	return p
 }
 

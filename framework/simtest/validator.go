@@ -153,23 +153,37 @@ func headerOf(r *kgo.Record, name string) string {
 // ofSnapshot reports whether a version is a snapshot's: its position is one before the point.
 func ofSnapshot(v schemas.Version) bool { return v.High%16 == 15 }
 
-// snapshotsOf returns at which point each table was read, by the last position.
+// snapshotsOf returns at which point each table was read, by the last position and the state that it holds or names.
 func snapshotsOf(positions []*kgo.Record) (map[string]uint64, error) {
-	var doc struct {
-		State struct {
-			Read map[string]uint64 `json:"read"`
-		} `json:"state"`
+	position, err := lastOf(positions, sourceName)
+	if err != nil || position.StateDigest == "" {
+		return position.State.Read, err
 	}
-	for i := len(positions) - 1; i >= 0; i-- {
-		if string(positions[i].Key) != sourceName {
+	state, err := lastOf(positions, sourceName+"#state")
+	if err == nil && state.Digest != position.StateDigest {
+		err = fmt.Errorf("the last position has the state %s, the last state is %s", position.StateDigest, state.Digest)
+	}
+	return state.State.Read, err
+}
+
+// offsetsDocument is what a position and a state have in the offsets topic.
+type offsetsDocument struct {
+	State       struct{ Read map[string]uint64 } `json:"state"`
+	StateDigest string                           `json:"state_digest"`
+	Digest      string                           `json:"digest"`
+}
+
+func lastOf(records []*kgo.Record, key string) (doc offsetsDocument, err error) {
+	for _, r := range records {
+		if string(r.Key) != key {
 			continue
 		}
-		if err := json.Unmarshal(positions[i].Value, &doc); err != nil {
-			return nil, fmt.Errorf("position at offset %d: %w", positions[i].Offset, err)
+		doc = offsetsDocument{}
+		if err := json.Unmarshal(r.Value, &doc); err != nil {
+			return doc, fmt.Errorf("record at offset %d of the offsets topic: %w", r.Offset, err)
 		}
-		return doc.State.Read, nil
 	}
-	return nil, nil
+	return doc, nil
 }
 
 // expected returns the changes that must be in the topic of a table: those after its snapshot.

@@ -127,6 +127,7 @@ func newWorld(p Plan, mistake *Mistake) (*World, error) {
 	}
 	w.work = newWorkload(p)
 	w.upstream = model.NewUpstream(w.work.tables[:w.work.early()]...)
+	w.upstream.WideState = w.plan.Setup.WideState
 	w.upstream.Clock = w.now
 	w.target = model.NewTarget(p.Setup.Class, func(format string, args ...any) { w.violate("contract", format, args...) })
 	w.target.Refuse(refusePoison)

@@ -198,8 +198,11 @@ func (d *decoder) other(ctx context.Context, b []byte) (value json.RawMessage, o
 // position reads a record of an offsets topic.
 func (d *decoder) position(e *Event, r *kgo.Record) {
 	e.Kind, e.Key = PositionKind, bare(string(r.Key), quoted(string(r.Key)))
-	if strings.HasSuffix(string(r.Key), "#tenure") {
+	switch {
+	case strings.HasSuffix(string(r.Key), "#tenure"):
 		e.Kind = TenureKind
+	case strings.HasSuffix(string(r.Key), "#state"):
+		e.Kind = StateKind
 	}
 	if r.Value == nil {
 		e.Kind = TombstoneKind

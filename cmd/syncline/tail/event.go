@@ -15,6 +15,7 @@ const (
 	ChangeKind     Kind = "change"      // of a row, or a truncate
 	TombstoneKind  Kind = "tombstone"   // a key without a value
 	PositionKind   Kind = "position"    // of a source, in its offsets topic
+	StateKind      Kind = "state"       // what a position names instead of holding it, in the same topic
 	TenureKind     Kind = "tenure"      // who publishes, in the same topic
 	TableKind      Kind = "table"       // a version of a table, in the tables topic
 	DeadLetterKind Kind = "dead_letter" // in the topic of a connector's dead letters
@@ -45,7 +46,7 @@ type Event struct {
 	Version *schemas.Version `json:"version,omitempty"`
 	// DeadLetter is where a dead letter comes from and why; the fields above are then those of its origin.
 	DeadLetter *DeadLetter `json:"dead_letter,omitempty"`
-	// Document is the record's own JSON: a position, tenure, table, or a source's dead letter; or the value of a record
+	// Document is the record's own JSON: a position, state, tenure, table, or a source's dead letter; or the value of a record
 	// that is no change event.
 	Document json.RawMessage `json:"document,omitempty"`
 	Headers  []Header        `json:"headers,omitempty"`

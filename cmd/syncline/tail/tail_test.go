@@ -314,6 +314,19 @@ func TestWhatCannotBeIsAnErrorOfTheConfiguration(t *testing.T) {
 	}
 }
 
+func TestAPositionNamesAStateOfItsOwn(t *testing.T) {
+	for key, c := range map[string]struct{ value, want string }{
+		"shop":       {`{"format":2,"version":"000000000193fdb80000000000000007","state_digest":"10f2"}`, "0/193FDB8 #7  state 10f2"},
+		"shop#state": {`{"format":2,"digest":"10f2","state":{"tables":[]}}`, `{"format":2,"digest":"10f2","state":{"tables":[]}}`},
+	} {
+		var e Event
+		(&decoder{}).position(&e, &kgo.Record{Key: []byte(key), Value: []byte(c.value)})
+		if got := what(&e); got != c.want {
+			t.Errorf("%s is a %s that reads %q, want %q", key, e.Kind, got, c.want)
+		}
+	}
+}
+
 func TestInternalTopicsAreReadable(t *testing.T) {
 	without := Options{Topic: "syncline.offsets.shop", From: "beginning", Kafka: w.kafka}
 	got := shown(t, without)

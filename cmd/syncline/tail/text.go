@@ -100,7 +100,7 @@ func what(e *Event) string {
 		text = positionText(e)
 	case TableKind:
 		text = tableText(e)
-	case TenureKind, RecordKind:
+	case StateKind, TenureKind, RecordKind:
 		text = shortened(string(e.Document), documentMost)
 	}
 	return strings.TrimLeft(text+errorText(e), " ")
@@ -164,11 +164,18 @@ func fields(e *Event, row Row) string {
 }
 
 func positionText(e *Event) string {
-	var d struct{ State json.RawMessage }
+	var d struct {
+		State       json.RawMessage
+		StateDigest string `json:"state_digest"`
+	}
 	if e.Version == nil || json.Unmarshal(e.Document, &d) != nil {
 		return shortened(string(e.Document), documentMost)
 	}
-	return versionText(e.Version.AppendBinary(nil)) + "  " + shortened(string(d.State), documentMost)
+	state := string(d.State)
+	if d.StateDigest != "" {
+		state = "state " + d.StateDigest
+	}
+	return versionText(e.Version.AppendBinary(nil)) + "  " + shortened(state, documentMost)
 }
 
 func tableText(e *Event) string {

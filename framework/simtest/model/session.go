@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline/framework/failure"
@@ -95,7 +96,11 @@ type state struct {
 	// Read holds, by table, the point of its finished snapshot. Reading is the table under way.
 	Read    map[string]uint64 `json:"read"`
 	Reading string            `json:"reading,omitempty"`
+	// Wide is there for its size alone.
+	Wide string `json:"wide,omitempty"`
 }
+
+const wideState = 2 << 10
 
 const logName = "model"
 
@@ -110,6 +115,9 @@ func (s *state) encode() []byte {
 // Run reads the tables that are not read yet, then streams.
 func (s *Session) Run(ctx context.Context, from source.Position, out source.Emitter) error {
 	st := state{Log: logName, Read: map[string]uint64{}}
+	if s.up.WideState {
+		st.Wide = strings.Repeat("x", wideState)
+	}
 	if from.State != nil {
 		if err := json.Unmarshal(from.State, &st); err != nil || st.Log != logName {
 			return failure.As(failure.Gap, fmt.Errorf("position %s is not of this log: %w", from.State, errors.Join(err)), "")

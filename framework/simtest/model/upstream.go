@@ -17,6 +17,8 @@ type Upstream struct {
 	Clock func() time.Time
 	// OnConfirm, when set before the first Session, is told every confirmation, in order, before it takes effect.
 	OnConfirm func(source.Position)
+	// WideState makes the state of the positions as large as that of many tables.
+	WideState bool
 
 	mu       sync.Mutex
 	tables   []*relation
