@@ -14,53 +14,131 @@ import (
 )
 
 // binaryDecoder turns PostgreSQL's binary form of one value, which is not null, into the very Value that the text
-// decoder makes of its text. The value may alias b and a.
+// decoder makes of its text. The value may alias b and a. A decoder may keep room for its next call: it belongs to one
+// goroutine.
 type binaryDecoder func(b []byte, a *schemas.Arena) (schemas.Value, error)
 
-var errBinary = errors.New("unexpected length or content of a binary value")
+var (
+	errBinary = errors.New("unexpected length or content of a binary value")
+	// errTextOnly refuses a value that only the server can tell the text of, where the text is what travels.
+	errTextOnly = errors.New("the value has to be read as the server's text")
+)
 
-// binaryDecoderOf returns nil for types that a snapshot reads as text.
-func binaryDecoderOf(oid uint32, user userTypes) binaryDecoder {
-	if user[oid].kind == 'e' {
-		return binaryText
+// binaryForm says what can be read of a type's binary form.
+type binaryForm struct {
+	// decode gives the value itself, nil where that is the text.
+	decode binaryDecoder
+	// text writes what the type's output function does; nil where that is not known for certain.
+	text printer
+}
+
+// binaryForms are those of the types that are built in. Floating-point numbers have no text: PostgreSQL's shortest digits
+// are not always those of strconv.
+var binaryForms = map[uint32]binaryForm{
+	pgtype.BoolOID:        {binaryBool, printBool},
+	pgtype.Int2OID:        {binaryInt16, printInt16},
+	pgtype.Int4OID:        {binaryInt32, printInt32},
+	pgtype.Int8OID:        {binaryInt64, printInt64},
+	pgtype.OIDOID:         {binaryOID, printUint32},
+	pgtype.Float4OID:      {decode: binaryFloat32},
+	pgtype.Float8OID:      {decode: binaryFloat64},
+	pgtype.NumericOID:     {binaryNumeric, printNumeric},
+	moneyOID:              {binaryMoney, printMoney},
+	pgtype.TextOID:        {binaryText, printText},
+	pgtype.VarcharOID:     {binaryText, printText},
+	pgtype.BPCharOID:      {binaryText, printText},
+	pgtype.NameOID:        {binaryText, printText},
+	pgtype.JSONOID:        {binaryText, printText},
+	pgtype.JSONBOID:       {binaryJSONB, printVersioned},
+	pgtype.XMLOID:         {binaryText, printText},
+	pgtype.ByteaOID:       {binaryBytes, printBytes},
+	pgtype.DateOID:        {binaryDate, printDate},
+	pgtype.TimeOID:        {binaryInt64, printTime},
+	pgtype.TimestampOID:   {binaryTimestamp, printTimestamp},
+	pgtype.TimestamptzOID: {binaryTimestampTZ, printTimestampTZ},
+	pgtype.IntervalOID:    {binaryInterval, printInterval},
+	pgtype.UUIDOID:        {binaryUUID, printUUID},
+
+	pgtype.TimetzOID:   {text: printTimeTZ},
+	pgtype.BitOID:      {text: printBits},
+	pgtype.VarbitOID:   {text: printBits},
+	pgtype.InetOID:     {text: printInet},
+	pgtype.CIDROID:     {text: printCIDR},
+	pgtype.MacaddrOID:  {text: printMAC},
+	pgtype.Macaddr8OID: {text: printMAC},
+	pgtype.XIDOID:      {text: printUint32},
+	pgtype.CIDOID:      {text: printUint32},
+	pgtype.TIDOID:      {text: printTID},
+	pgtype.XID8OID:     {text: printUint64},
+	pgLSNOID:           {text: printLSN},
+	pgtype.TSVectorOID: {text: printTSVector},
+	pgtype.JSONPathOID: {text: printVersioned},
+
+	pgtype.Int4rangeOID: {text: printRange(printInt32)},
+	pgtype.Int8rangeOID: {text: printRange(printInt64)},
+	pgtype.NumrangeOID:  {text: printRange(printNumeric)},
+	pgtype.TsrangeOID:   {text: printRange(printTimestamp)},
+	pgtype.TstzrangeOID: {text: printRange(printTimestampTZ)},
+	pgtype.DaterangeOID: {text: printRange(printDate)},
+
+	pgtype.Int4multirangeOID: {text: printMultirange(printInt32)},
+	pgtype.Int8multirangeOID: {text: printMultirange(printInt64)},
+	pgtype.NummultirangeOID:  {text: printMultirange(printNumeric)},
+	pgtype.TsmultirangeOID:   {text: printMultirange(printTimestamp)},
+	pgtype.TstzmultirangeOID: {text: printMultirange(printTimestampTZ)},
+	pgtype.DatemultirangeOID: {text: printMultirange(printDate)},
+}
+
+// pgLSNOID is the type pg_lsn, of which pgx has no name.
+const pgLSNOID = 3220
+
+// extensionForms are those of extensionTypes.
+var extensionForms = map[string]binaryForm{
+	"citext": {binaryText, printText},
+	"hstore": {text: printHstore},
+	"ltree":  {text: printVersioned},
+}
+
+// binaryForm is that of a type that is no array; both of its fields are nil for one that is not known.
+func (u userTypes) binaryForm(oid uint32) binaryForm {
+	if isBuiltIn(oid) {
+		return binaryForms[oid]
 	}
-	switch oid {
-	case pgtype.BoolOID:
-		return binaryBool
-	case pgtype.Int2OID:
-		return binaryInt16
-	case pgtype.Int4OID:
-		return binaryInt32
-	case pgtype.Int8OID:
-		return binaryInt64
-	case pgtype.OIDOID:
-		return binaryOID
-	case pgtype.Float4OID:
-		return binaryFloat32
-	case pgtype.Float8OID:
-		return binaryFloat64
-	case pgtype.NumericOID:
-		return binaryNumeric
-	case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID, pgtype.JSONOID:
-		return binaryText
-	case pgtype.JSONBOID:
-		return binaryJSONB
-	case pgtype.ByteaOID:
-		return binaryBytes
-	case pgtype.DateOID:
-		return binaryDate
-	case pgtype.TimeOID:
-		return binaryInt64
-	case pgtype.TimestampOID:
-		return binaryTimestamp
-	case pgtype.TimestamptzOID:
-		return binaryTimestampTZ
-	case pgtype.IntervalOID:
-		return binaryInterval
-	case pgtype.UUIDOID:
-		return binaryUUID
+	switch t := u[oid]; t.kind {
+	case 'e':
+		return binaryForm{binaryText, printText}
+	case 'b':
+		return extensionForms[t.name]
 	}
-	return nil
+	return binaryForm{}
+}
+
+// binaryDecoderOf returns the decoder of the binary form of a type, domains resolved, that has the canonical type t: nil
+// where there is none. With partial, it refuses some values with errTextOnly.
+func binaryDecoderOf(oid uint32, t *schemas.Type, user userTypes) (decode binaryDecoder, partial bool) {
+	if elem := user.of(oid).elem; elem != 0 && !isPlain(oid) {
+		return arrayBinaryOf(elem, t, user)
+	}
+	switch form := user.binaryForm(oid); {
+	case form.decode != nil && (t.Kind != schemas.Bytes || t.Form == ""):
+		return form.decode, false
+	case form.text != nil:
+		return printed(form.text, textDecoderOf(t)), false
+	}
+	return nil, false
+}
+
+// printed decodes by way of the text.
+func printed(text printer, decode textDecoder) binaryDecoder {
+	var room []byte
+	return func(b []byte, a *schemas.Arena) (v schemas.Value, err error) {
+		if room, err = text(room[:0], b); err != nil {
+			return v, err
+		}
+		kept := a.Bytes(len(room))
+		copy(kept, room)
+		return decode(kept, a), nil
+	}
 }
 
 func binaryText(b []byte, a *schemas.Arena) (schemas.Value, error) { return decodeText(b, a), nil }
@@ -75,6 +153,16 @@ func binaryJSONB(b []byte, a *schemas.Arena) (schemas.Value, error) {
 		return schemas.Value{}, errBinary
 	}
 	return decodeText(b[1:], a), nil
+}
+
+// binaryMoney reads the number of the smallest unit, which is a cent where lc_monetary is C.
+func binaryMoney(b []byte, a *schemas.Arena) (schemas.Value, error) {
+	if len(b) != 8 {
+		return schemas.Value{}, errBinary
+	}
+	unscaled := a.Bytes(8)
+	copy(unscaled, b)
+	return schemas.DecimalValue(shortestSigned(unscaled), moneyDigits), nil
 }
 
 func binaryBool(b []byte, _ *schemas.Arena) (schemas.Value, error) {
@@ -162,7 +250,7 @@ func binaryInstant(b []byte, zone string, a *schemas.Arena) (schemas.Value, erro
 		return schemas.IntValue(micros), nil
 	case micros >= math.MaxInt64-shift:
 		days := micros / dayMicros // positive here
-		return schemas.UnrepresentableValue(append(appendTimestamp(a.Bytes(40)[:0], days+epochDays, micros-days*dayMicros), zone...)), nil
+		return schemas.UnrepresentableValue(appendTimestamp(a.Bytes(40)[:0], days+epochDays, micros-days*dayMicros, zone)), nil
 	default:
 		return schemas.IntValue(micros + shift), nil
 	}

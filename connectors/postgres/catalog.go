@@ -194,11 +194,33 @@ type wireColumn struct {
 	// row is the value's index in the row, -1 for a column that is hidden.
 	row    int
 	decode textDecoder
+	// binary is decode for the binary form, nil where there is none; partial says that it refuses some values.
+	binary  binaryDecoder
+	partial bool
 	// wire is the type that the server sends: domains are resolved.
 	wire     uint32
 	nullable bool
 	// labels of an enum, nil for other types and in a snapshot.
 	labels labelSet
+}
+
+// value decodes what the server has sent of a value, text or binary.
+func (c *wireColumn) value(f field, a *schemas.Arena) (schemas.Value, error) {
+	switch {
+	case f.kind == 't':
+		return c.decode(f.text, a), nil
+	case c.binary == nil:
+		return schemas.Value{}, errTextOnly
+	}
+	return c.binary(f.text, a)
+}
+
+// copied is how a snapshot reads the column, nil for as text.
+func (c *wireColumn) copied() binaryDecoder {
+	if c.partial {
+		return nil
+	}
+	return c.binary
 }
 
 // layout makes a table out of the attributes that the server sends, in the order in which it sends them. The version is
@@ -223,6 +245,7 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 		// The NOT NULL of a domain counts for its column, as it does for Debezium.
 		notNull := a.notNull || types[a.typ].notNull && !a.relaxed
 		l.columns[i] = wireColumn{row: -1, decode: textDecoderOf(&typ), wire: wire, nullable: !notNull}
+		l.columns[i].binary, l.columns[i].partial = binaryDecoderOf(wire, &typ, types)
 		if key == 0 && (c.modes.omits(&typ) || c.hide.matches(r.String()+"."+a.name)) {
 			continue
 		}

@@ -232,7 +232,11 @@ func (w *writtenKeys) keyOf(row, old []field) digest {
 	w.hash.Reset()
 	for _, k := range w.key {
 		f := sentField(row, old, k.at)
-		f.text = equalText(k.wire, f.text)
+		if f.kind == 'b' {
+			f.text = equalBinary(k.wire, f.text)
+		} else {
+			f.text = equalText(k.wire, f.text)
+		}
 		w.write(f)
 	}
 	return w.sum()
@@ -304,8 +308,8 @@ func (r *reading) readByKey(ctx context.Context, rel *relation) ([]schemas.Value
 	if err := r.untilVisible(ctx, r.stream.origin.TxID); err != nil {
 		return nil, err
 	}
-	sql, params, oids := rel.lookupRow(&r.stream.msg)
-	result := r.catalog.conn.PgConn().ExecParams(ctx, sql, params, oids, nil, nil).Read()
+	sql, params := rel.lookupRow(&r.stream.msg)
+	result := r.query(ctx, sql, params)
 	if isGone(result.Err) {
 		return nil, r.whetherGone(ctx, rel)
 	}
@@ -331,7 +335,7 @@ func (r *reading) readByKey(ctx context.Context, rel *relation) ([]schemas.Value
 }
 
 // lookupRow gives the query that reads a row as text by the key of the message's old row.
-func (rel *relation) lookupRow(m *rowMessage) (sql string, params [][]byte, oids []uint32) {
+func (rel *relation) lookupRow(m *rowMessage) (sql string, params keyParams) {
 	var columns, where []string
 	for i, c := range rel.layout.columns {
 		if c.row < 0 {
@@ -340,11 +344,10 @@ func (rel *relation) lookupRow(m *rowMessage) (sql string, params [][]byte, oids
 		name := quoteName(rel.layout.attributes[i].name)
 		columns = append(columns, name)
 		if rel.layout.table.Columns[c.row].Key > 0 {
-			params, oids = append(params, m.old[i].text), append(oids, c.wire)
-			where = append(where, fmt.Sprintf("%s = $%d", name, len(params)))
+			where = append(where, fmt.Sprintf("%s = $%d", name, params.add(m.old[i], c.wire)))
 		}
 	}
-	return rel.selectWhere(columns, where), params, oids
+	return rel.selectWhere(columns, where), params
 }
 
 // errUntold ends a run: the next one reads the table.

@@ -217,24 +217,31 @@ func civilDate(days int64) (year, month, day int64) {
 	return year + era*400, month, day
 }
 
-// appendTimestamp writes days and microseconds of a day as PostgreSQL does.
-func appendTimestamp(dst []byte, days, micros int64) []byte {
+// appendTimestamp writes days, microseconds of the day and a zone as PostgreSQL does.
+func appendTimestamp(dst []byte, days, micros int64, zone string) []byte {
+	dst, bc := appendDays(dst, days)
+	dst = append(appendClock(append(dst, ' '), uint64(micros)), zone...)
+	return append(dst, bc...)
+}
+
+// appendDays writes year, month and day; bc is what belongs behind everything else.
+func appendDays(dst []byte, days int64) (text []byte, bc string) {
 	year, month, day := civilDate(days)
-	bc := year <= 0
-	if bc {
-		year = 1 - year
+	if year <= 0 {
+		year, bc = 1-year, " BC"
 	}
 	dst = appendPadded(dst, year, 4)
 	dst = appendPadded(append(dst, '-'), month, 2)
-	dst = appendPadded(append(dst, '-'), day, 2)
-	dst = appendPadded(append(dst, ' '), micros/(3600*secondMicros), 2)
-	dst = appendPadded(append(dst, ':'), micros/(60*secondMicros)%60, 2)
-	dst = appendPadded(append(dst, ':'), micros/secondMicros%60, 2)
+	return appendPadded(append(dst, '-'), day, 2), bc
+}
+
+// appendClock writes hours, which may be above 24 in intervals, minutes and seconds.
+func appendClock(dst []byte, micros uint64) []byte {
+	dst = appendPadded(dst, int64(micros/(3600*secondMicros)), 2)
+	dst = appendPadded(append(dst, ':'), int64(micros/(60*secondMicros)%60), 2)
+	dst = appendPadded(append(dst, ':'), int64(micros/secondMicros%60), 2)
 	if fraction := micros % secondMicros; fraction != 0 {
-		dst = bytes.TrimRight(appendPadded(append(dst, '.'), fraction, 6), "0")
-	}
-	if bc {
-		dst = append(dst, " BC"...)
+		dst = bytes.TrimRight(appendPadded(append(dst, '.'), int64(fraction), 6), "0")
 	}
 	return dst
 }

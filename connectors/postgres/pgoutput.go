@@ -78,9 +78,12 @@ func (w *wire) end(what string) error {
 
 // field is one value of a tuple as the server sent it.
 type field struct {
-	kind byte // 'n'ull, 'u'nchanged, 't'ext
-	text []byte
+	kind byte   // 'n'ull, 'u'nchanged, 't'ext, 'b'inary
+	text []byte // of the kind text, or the bytes of the binary form
 }
+
+// hasValue tells a value from a null and from one that was not sent again.
+func (f *field) hasValue() bool { return f.kind == 't' || f.kind == 'b' }
 
 // tuple reads the values of a row into fields, which is reused. The texts alias the message.
 func (w *wire) tuple(fields []field) ([]field, error) {
@@ -99,7 +102,7 @@ func (w *wire) tuple(fields []field) ([]field, error) {
 		switch kind {
 		case 'n', 'u':
 			fields = append(fields, field{kind: kind})
-		case 't':
+		case 't', 'b':
 			if len(b) < 4 {
 				return fields, errShortMessage
 			}

@@ -96,7 +96,7 @@ func FuzzBinaryDecoders(f *testing.F) {
 	var a schemas.Arena
 	f.Fuzz(func(_ *testing.T, oid uint32, b []byte) {
 		a.Reset()
-		if decode := binaryDecoderOf(oid, nil); decode != nil {
+		if decode, _ := binaryDecoderOf(oid, typeOfOID(oid), nil); decode != nil {
 			if v, err := decode(b, &a); err == nil {
 				_ = shownValue(v)
 			}

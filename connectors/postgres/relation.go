@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/schemas"
@@ -332,9 +334,12 @@ func (r *reading) decode(ctx context.Context, rel *relation, fields []field, row
 			continue
 		}
 		switch fields[i].kind {
-		case 't':
-			row[c.row] = c.decode(fields[i].text, &r.arena)
-			if c.labels == nil {
+		case 't', 'b':
+			v, err := c.value(fields[i], &r.arena)
+			if err != nil {
+				return &notBinary{rel.layout, i, err}
+			}
+			if row[c.row] = v; c.labels == nil {
 				continue
 			}
 			if label, found := c.labels.lacks(row[c.row]); found {
@@ -409,11 +414,14 @@ func (r *reading) decodeKey(ctx context.Context, rel *relation, fields []field) 
 	clear(rel.before)
 	for i, f := range fields {
 		c := &rel.layout.columns[i]
-		if c.row < 0 || f.kind != 't' || rel.layout.table.Columns[c.row].Key == 0 {
+		if c.row < 0 || !f.hasValue() || rel.layout.table.Columns[c.row].Key == 0 {
 			continue
 		}
-		rel.before[c.row] = c.decode(f.text, &r.arena)
-		if c.labels == nil {
+		v, err := c.value(f, &r.arena)
+		if err != nil {
+			return &notBinary{rel.layout, i, err}
+		}
+		if rel.before[c.row] = v; c.labels == nil {
 			continue
 		}
 		if label, found := c.labels.lacks(rel.before[c.row]); found {
@@ -446,7 +454,7 @@ func fillUnchanged(rel *relation, before []schemas.Value, keyOnly bool) {
 	}
 }
 
-// keyChanged compares the key's texts of the current message's rows, which have both been decoded.
+// keyChanged compares the keys of the current message's rows, which have both been decoded.
 func (rel *relation) keyChanged() bool {
 	for _, i := range rel.layout.key {
 		if !sameValue(rel.before[i], rel.after[i]) {
@@ -483,7 +491,7 @@ func (rel *relation) incomplete() bool {
 }
 
 // lookup gives the query that reads the unchanged columns of the new row by its key, as text.
-func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []uint32) {
+func (rel *relation) lookup(m *rowMessage) (sql string, params keyParams) {
 	var columns, where []string
 	for i, c := range rel.layout.columns {
 		if c.row < 0 {
@@ -497,13 +505,34 @@ func (rel *relation) lookup(m *rowMessage) (sql string, params [][]byte, oids []
 			continue
 		}
 		f := m.new[i]
-		if f.kind != 't' { // a key too long to be sent again
+		if !f.hasValue() { // a key too long to be sent again
 			f = m.old[i]
 		}
-		params, oids = append(params, f.text), append(oids, c.wire)
-		where = append(where, fmt.Sprintf("%s = $%d", name, len(params)))
+		where = append(where, fmt.Sprintf("%s = $%d", name, params.add(f, c.wire)))
 	}
-	return rel.selectWhere(columns, where), params, oids
+	return rel.selectWhere(columns, where), params
+}
+
+// keyParams are the values of a key as the server has sent them, text or binary, and what says so.
+type keyParams struct {
+	values  [][]byte
+	types   []uint32
+	formats []int16
+}
+
+// add returns the parameter's number.
+func (p *keyParams) add(f field, wire uint32) int {
+	format := int16(pgtype.TextFormatCode)
+	if f.kind == 'b' {
+		format = pgtype.BinaryFormatCode
+	}
+	p.values, p.types, p.formats = append(p.values, f.text), append(p.types, wire), append(p.formats, format)
+	return len(p.values)
+}
+
+// query reads rows as text.
+func (r *reading) query(ctx context.Context, sql string, p keyParams) *pgconn.Result {
+	return r.catalog.conn.PgConn().ExecParams(ctx, sql, p.values, p.types, p.formats, nil).Read()
 }
 
 // selectWhere gives a query of the table that finds nothing where another one has its name by now.

@@ -68,8 +68,8 @@ type streamMessage struct {
 	data       []byte
 }
 
-// startReplication begins the stream at from. Status goes out every interval from now on.
-func startReplication(ctx context.Context, s *server, slot, publication string, from lsn, interval time.Duration) (*replication, error) {
+// startReplication begins the stream at from, with values in binary on request. Status goes out every interval from now on.
+func startReplication(ctx context.Context, s *server, slot, publication string, from lsn, binary bool, interval time.Duration) (*replication, error) {
 	var low *lowWaterConn
 	pg, err := s.replication(ctx, func(c net.Conn) net.Conn {
 		low = newLowWaterConn(c)
@@ -99,7 +99,7 @@ func startReplication(ctx context.Context, s *server, slot, publication string, 
 	}
 	r.durable.Store(uint64(from))
 	r.received.Store(uint64(from))
-	if err := r.start(ctx, slot, publication, from); err != nil {
+	if err := r.start(ctx, slot, publication, from, binary); err != nil {
 		_ = r.conn.Close()
 		return nil, err
 	}
@@ -121,10 +121,13 @@ func senderTimeout(ctx context.Context, pg *pgconn.PgConn) time.Duration {
 }
 
 // start sends START_REPLICATION and waits for the server's consent.
-func (r *replication) start(ctx context.Context, slot, publication string, from lsn) error {
+func (r *replication) start(ctx context.Context, slot, publication string, from lsn, binary bool) error {
 	defer context.AfterFunc(ctx, r.interrupt)()
-	command := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names %s)",
-		quoteName(slot), from, quoteLiteral(quoteName(publication)))
+	options := "proto_version '1', publication_names " + quoteLiteral(quoteName(publication))
+	if binary {
+		options += ", binary 'true'"
+	}
+	command := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", quoteName(slot), from, options)
 	query, err := (&pgproto3.Query{String: command}).Encode(nil)
 	if err != nil {
 		return fmt.Errorf("start replication: %w", err)

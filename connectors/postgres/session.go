@@ -47,6 +47,7 @@ const (
 	codeNoDatabase           = "3D000"
 	codeNoPrivilege          = "42501"
 	codeUndefinedObject      = "42704"
+	codeUndefinedFunction    = "42883"
 	codeObjectInUse          = "55006"
 	codeNotInPrerequisite    = "55000"
 	codeLimitExceeded        = "53400"

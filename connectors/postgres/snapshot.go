@@ -156,10 +156,6 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 	if err != nil {
 		return err
 	}
-	types, err := in.userTypes(ctx, t.info.sent())
-	if err != nil {
-		return err
-	}
 	r.source.state.version(lay.table, uint64(snap.at)-1)
 	t.state.note(lay.attributes)
 	r.known[lay.table.ID] = lay.table
@@ -172,8 +168,8 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 		}
 		crash.Point("postgres-source.after-truncate")
 	}
-	rows := newSnapshotRows(r, snap, lay, types, t)
-	if _, err := snap.conn.PgConn().CopyTo(ctx, rows, copySQL(t.info, lay, types)); err != nil {
+	rows := newSnapshotRows(r, snap, lay, t)
+	if _, err := snap.conn.PgConn().CopyTo(ctx, rows, copySQL(t.info, lay)); err != nil {
 		return err
 	}
 	if err := rows.finish(); err != nil {
@@ -221,14 +217,14 @@ func (r *reading) emitTruncate(t *schemas.Table, o schemas.Origin) error {
 
 // copySQL reads the visible columns in binary; what has no binary decoder is read as the text of its output function,
 // which is what the stream sends too. (A cast to text is not: it trims char(n), and writes booleans and inet differently.)
-func copySQL(info *relationInfo, lay *layout, types userTypes) string {
+func copySQL(info *relationInfo, lay *layout) string {
 	var columns []string
 	for i, c := range lay.columns {
 		if c.row < 0 {
 			continue
 		}
 		name := quoteName(lay.attributes[i].name)
-		if binaryDecoderOf(c.wire, types) == nil {
+		if c.copied() == nil {
 			name = "case when num_nulls(" + name + ") = 0 then concat(" + name + ") end"
 		}
 		columns = append(columns, name)
@@ -250,16 +246,16 @@ type snapshotRows struct {
 	layout  *layout
 }
 
-func newSnapshotRows(r *reading, snap *snapshot, lay *layout, types userTypes, t *plannedTable) *snapshotRows {
+func newSnapshotRows(r *reading, snap *snapshot, lay *layout, t *plannedTable) *snapshotRows {
 	c := &snapshotRows{r: r, table: t, layout: lay, row: make([]schemas.Value, len(lay.table.Columns))}
 	r.change = schemas.Change{Table: lay.table, Op: schemas.Read, After: c.row, Source: snap.origin()}
-	for i, col := range lay.columns {
+	for _, col := range lay.columns {
 		if col.row < 0 {
 			continue
 		}
-		decode := binaryDecoderOf(col.wire, types)
+		decode := col.copied()
 		if decode == nil {
-			text := lay.columns[i].decode
+			text := col.decode
 			decode = func(b []byte, a *schemas.Arena) (schemas.Value, error) { return text(b, a), nil }
 		}
 		c.decode = append(c.decode, decode)

@@ -102,7 +102,10 @@ func (s *pgSource) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return checkTables(ctx, s.session, chosen, s.log)
+	if err := checkTables(ctx, s.session, chosen, s.log); err != nil {
+		return err
+	}
+	return s.checkBinary(ctx, chosen)
 }
 
 // Confirm notes what is durable; the stream's own goroutine tells the server.

@@ -43,6 +43,9 @@ type SourceConfig struct {
 	// StatusInterval is how often PostgreSQL is told what is durable. It must stay well under its wal_sender_timeout;
 	// where it does not, a third of that timeout is used.
 	StatusInterval time.Duration `yaml:"status_interval"`
+	// Binary says whether PostgreSQL streams values in their binary form, which costs the server less than text: auto does where
+	// every column of the publication can be read from it, true asks for it, and false is always text. The topics hold the same.
+	Binary string `yaml:"binary"`
 	// DecimalHandlingMode is how numeric and money are written: precise (Connect's Decimal), double or string. This and
 	// the following modes are Debezium's, for types debezium; change one only together with the topics.
 	DecimalHandlingMode string `yaml:"decimal_handling_mode"`
@@ -72,6 +75,7 @@ func sourceDefaults() SourceConfig {
 		Tables:            []string{"public.*"},
 		HeartbeatInterval: 5 * time.Second,
 		StatusInterval:    2 * time.Second,
+		Binary:            binaryAuto,
 
 		DecimalHandlingMode: "precise", TimePrecisionMode: "adaptive", IntervalHandlingMode: "numeric",
 		BinaryHandlingMode: "bytes", HstoreHandlingMode: "json", IncludeUnknownDatatypes: unknownText,
@@ -106,6 +110,11 @@ func (c SourceConfig) Validate() error {
 	}
 	if c.StatusInterval <= 0 {
 		errs = append(errs, errors.New("status_interval: want a positive duration"))
+	}
+	switch c.Binary {
+	case "", binaryAuto, binaryYes, binaryNo:
+	default:
+		errs = append(errs, fmt.Errorf("binary: %q is none of auto, true, false", c.Binary))
 	}
 	return errors.Join(append(errs, c.validateModes()...)...)
 }

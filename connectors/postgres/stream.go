@@ -40,7 +40,8 @@ type stream struct {
 	msg        rowMessage
 }
 
-// follow streams changes until the context ends.
+// follow streams changes until the context ends. A binary stream that comes to what it cannot carry is followed by one of
+// text, from the position on.
 func (r *reading) follow(ctx context.Context) error {
 	s := r.source
 	defer func() {
@@ -48,10 +49,31 @@ func (r *reading) follow(ctx context.Context) error {
 			closeConn(r.cut.conn)
 		}
 	}()
-	at := s.state.resumeAt(r.pos)
-	conn, err := startReplication(ctx, s.server, s.cfg.Slot, s.cfg.Publication, at, s.cfg.StatusInterval)
+	binary, err := r.chooseBinary(ctx)
 	if err != nil {
-		return streamError(err, s.cfg.Slot, s.cfg.Publication)
+		return err
+	}
+	err = r.receive(ctx, binary)
+	if binary && needsText(err) {
+		if s.cfg.Binary == binaryYes {
+			return binaryRefused(err)
+		}
+		s.log.Warn("the stream goes on as text: something cannot be read from its binary form", zap.Error(err), zap.Any("position", r.pos))
+		if err := r.dropStream(ctx); err != nil {
+			return err
+		}
+		err = r.receive(ctx, false)
+	}
+	return streamError(err, s.cfg.Slot, s.cfg.Publication)
+}
+
+// receive streams changes from the position on until the context ends.
+func (r *reading) receive(ctx context.Context, binary bool) error {
+	s := r.source
+	at := s.state.resumeAt(r.pos)
+	conn, err := startReplication(ctx, s.server, s.cfg.Slot, s.cfg.Publication, at, binary, s.cfg.StatusInterval)
+	if err != nil {
+		return err
 	}
 	s.setStream(conn)
 	crash.Point("postgres-source.after-stream-start")
@@ -64,7 +86,7 @@ func (r *reading) follow(ctx context.Context) error {
 	if r.pos.Low == 0 {
 		r.stream.lastCommit = r.pos.High
 	}
-	s.log.Info("streaming changes", zap.Stringer("lsn", at))
+	s.log.Info("streaming changes", zap.Stringer("lsn", at), zap.Bool("binary", binary))
 	defer context.AfterFunc(ctx, conn.interrupt)()
 	for {
 		m, err := conn.receive()
@@ -75,7 +97,7 @@ func (r *reading) follow(ctx context.Context) error {
 			err = r.handle(ctx, m)
 		}
 		if err != nil {
-			return streamError(err, s.cfg.Slot, s.cfg.Publication)
+			return err
 		}
 		conn.received.Store(uint64(m.end))
 	}
@@ -385,8 +407,8 @@ func (r *reading) complete(ctx context.Context, rel *relation) error {
 	if err := r.untilVisible(ctx, r.stream.origin.TxID); err != nil {
 		return fmt.Errorf("read the unchanged columns of a row of %s by its new key: %w", rel.layout.table, err)
 	}
-	sql, params, oids := rel.lookup(&r.stream.msg)
-	result := r.catalog.conn.PgConn().ExecParams(ctx, sql, params, oids, nil, nil).Read()
+	sql, params := rel.lookup(&r.stream.msg)
+	result := r.query(ctx, sql, params)
 	if isGone(result.Err) {
 		return r.whetherGone(ctx, rel)
 	}
