@@ -30,35 +30,38 @@ type binaryForm struct {
 	decode binaryDecoder
 	// text writes what the type's output function does; nil where that is not known for certain.
 	text printer
+	// partial says that text is not known of every value.
+	partial bool
 }
 
 // binaryForms are those of the types that are built in. Floating-point numbers have no text: PostgreSQL's shortest digits
 // are not always those of strconv.
 var binaryForms = map[uint32]binaryForm{
-	pgtype.BoolOID:        {binaryBool, printBool},
-	pgtype.Int2OID:        {binaryInt16, printInt16},
-	pgtype.Int4OID:        {binaryInt32, printInt32},
-	pgtype.Int8OID:        {binaryInt64, printInt64},
-	pgtype.OIDOID:         {binaryOID, printUint32},
+	pgtype.BoolOID:        {decode: binaryBool, text: printBool},
+	pgtype.Int2OID:        {decode: binaryInt16, text: printInt16},
+	pgtype.Int4OID:        {decode: binaryInt32, text: printInt32},
+	pgtype.Int8OID:        {decode: binaryInt64, text: printInt64},
+	pgtype.OIDOID:         {decode: binaryOID, text: printUint32},
 	pgtype.Float4OID:      {decode: binaryFloat32},
 	pgtype.Float8OID:      {decode: binaryFloat64},
-	pgtype.NumericOID:     {binaryNumeric, printNumeric},
-	moneyOID:              {binaryMoney, printMoney},
-	pgtype.TextOID:        {binaryText, printText},
-	pgtype.VarcharOID:     {binaryText, printText},
-	pgtype.BPCharOID:      {binaryText, printText},
-	pgtype.NameOID:        {binaryText, printText},
-	pgtype.JSONOID:        {binaryText, printText},
-	pgtype.JSONBOID:       {binaryJSONB, printVersioned},
-	pgtype.XMLOID:         {binaryText, printText},
-	pgtype.ByteaOID:       {binaryBytes, printBytes},
-	pgtype.DateOID:        {binaryDate, printDate},
-	pgtype.TimeOID:        {binaryInt64, printTime},
-	pgtype.TimestampOID:   {binaryTimestamp, printTimestamp},
-	pgtype.TimestamptzOID: {binaryTimestampTZ, printTimestampTZ},
-	pgtype.IntervalOID:    {binaryInterval, printInterval},
-	pgtype.UUIDOID:        {binaryUUID, printUUID},
+	pgtype.NumericOID:     {decode: binaryNumeric, text: printNumeric},
+	moneyOID:              {decode: binaryMoney, text: printMoney},
+	pgtype.TextOID:        {decode: binaryText, text: printText},
+	pgtype.VarcharOID:     {decode: binaryText, text: printText},
+	pgtype.BPCharOID:      {decode: binaryText, text: printText},
+	pgtype.NameOID:        {decode: binaryText, text: printText},
+	pgtype.JSONOID:        {decode: binaryText, text: printText},
+	pgtype.JSONBOID:       {decode: binaryJSONB, text: printVersioned},
+	pgtype.XMLOID:         {decode: binaryText, text: printText},
+	pgtype.ByteaOID:       {decode: binaryBytes, text: printBytes},
+	pgtype.DateOID:        {decode: binaryDate, text: printDate},
+	pgtype.TimeOID:        {decode: binaryInt64, text: printTime},
+	pgtype.TimestampOID:   {decode: binaryTimestamp, text: printTimestamp},
+	pgtype.TimestamptzOID: {decode: binaryTimestampTZ, text: printTimestampTZ},
+	pgtype.IntervalOID:    {decode: binaryInterval, text: printInterval},
+	pgtype.UUIDOID:        {decode: binaryUUID, text: printUUID},
 
+	pgtype.QCharOID:    {text: printChar, partial: true},
 	pgtype.TimetzOID:   {text: printTimeTZ},
 	pgtype.BitOID:      {text: printBits},
 	pgtype.VarbitOID:   {text: printBits},
@@ -94,7 +97,7 @@ const pgLSNOID = 3220
 
 // extensionForms are those of extensionTypes.
 var extensionForms = map[string]binaryForm{
-	"citext": {binaryText, printText},
+	"citext": {decode: binaryText, text: printText},
 	"hstore": {text: printHstore},
 	"ltree":  {text: printVersioned},
 }
@@ -106,7 +109,7 @@ func (u userTypes) binaryForm(oid uint32) binaryForm {
 	}
 	switch t := u[oid]; t.kind {
 	case 'e':
-		return binaryForm{binaryText, printText}
+		return binaryForm{decode: binaryText, text: printText}
 	case 'b':
 		return extensionForms[t.name]
 	}
@@ -123,7 +126,7 @@ func binaryDecoderOf(oid uint32, t *schemas.Type, user userTypes) (decode binary
 	case form.decode != nil && (t.Kind != schemas.Bytes || t.Form == ""):
 		return form.decode, false
 	case form.text != nil:
-		return printed(form.text, textDecoderOf(t)), false
+		return printed(form.text, textDecoderOf(t)), form.partial
 	}
 	return nil, false
 }

@@ -238,6 +238,7 @@ var binaryTypes = map[string]literals{
 	"varchar":          letters,
 	"char(12)":         func(r *rand.Rand) string { return digits(r, r.IntN(12)) + " " },
 	"name":             letters,
+	`"char"`:           oneOf(`\200|\377`, func(r *rand.Rand) string { return []string{"", "a", `"`, "é"}[r.IntN(4)] }),
 	"citext":           letters,
 	"xml": func(r *rand.Rand) string {
 		return []string{`<?xml version="1.0"?>` + "\n<a/>", "\n<b>é</b>", "<c d=\"&lt;\"/>x", ""}[r.IntN(4)]

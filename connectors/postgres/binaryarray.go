@@ -72,13 +72,13 @@ func arrayBinaryOf(elem uint32, t *schemas.Type, user userTypes) (decode binaryD
 		if text == nil {
 			return nil, false
 		}
-		return printed(text, textDecoderOf(t)), false
+		return printed(text, textDecoderOf(t)), form.partial
 	}
 	element, _ := binaryDecoderOf(base, t.Elem, user)
 	if element == nil {
 		return nil, false
 	}
-	return binaryArrayDecoder(elem, element, text), text == nil
+	return binaryArrayDecoder(elem, element, text), text == nil || form.partial
 }
 
 // arrayDelimiter is pg_type.typdelim: that of box is the only one of its kind.

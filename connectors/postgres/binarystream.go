@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,16 +65,16 @@ func (r *reading) chooseBinary(ctx context.Context) (bool, error) {
 	for _, t := range p.covered {
 		tables = append(tables, t.oid)
 	}
-	column, err := r.catalog.textOnly(ctx, tables, func(oid uint32) bool { return s.tables[oid] })
+	only, err := r.catalog.textOnly(ctx, tables, func(oid uint32) bool { return s.tables[oid] })
 	switch {
 	case err != nil:
 		return false, err
-	case column == nil:
+	case len(only) == 0:
 		return true, nil
 	case s.cfg.Binary == binaryYes:
-		return false, binaryRefused(column.refused())
+		return false, binaryRefused(noBinaryForm(only))
 	}
-	s.log.Info("the stream is text: a column cannot be read from its binary form", zap.Stringer("column", column))
+	s.log.Info("the stream is text: not every column can be read from its binary form", zap.Error(noBinaryForm(only)))
 	return false, nil
 }
 
@@ -87,9 +88,9 @@ func (s *pgSource) checkBinary(ctx context.Context, chosen []relationName) error
 	for i, t := range chosen {
 		tables[i] = t.oid
 	}
-	column, err := c.textOnly(ctx, tables, func(uint32) bool { return true })
-	if err == nil && column != nil {
-		err = binaryRefused(column.refused())
+	only, err := c.textOnly(ctx, tables, func(uint32) bool { return true })
+	if err == nil && len(only) > 0 {
+		err = binaryRefused(noBinaryForm(only))
 	}
 	return err
 }
@@ -128,12 +129,19 @@ type publishedColumn struct {
 	sent bool
 }
 
-func (c *publishedColumn) String() string {
-	return fmt.Sprintf("column %s of %s, of type %s", c.attribute.name, c.table, c.attribute.typeText)
-}
+// columnsShown bounds how many columns a message names.
+const columnsShown = 20
 
-func (c *publishedColumn) refused() error {
-	return fmt.Errorf("%s has no binary form that is read here", c)
+// noBinaryForm names columns that cannot be read from their binary form.
+func noBinaryForm(columns []publishedColumn) error {
+	var names []string
+	for _, c := range columns[:min(len(columns), columnsShown)] {
+		names = append(names, fmt.Sprintf("column %s of %s, of type %s", c.attribute.name, c.table, c.attribute.typeText))
+	}
+	if more := len(columns) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("no binary form is read of %s", strings.Join(names, "; "))
 }
 
 const publishedColumnsQuery = `
@@ -158,9 +166,9 @@ with recursive used(top, oid, inside) as (
 		union all select g.rngtypid, true from pg_range g where g.rngmultitypid = t.oid) x(oid, inside))
 select distinct u.top from used u join pg_type t on t.oid = u.oid where u.inside and t.typsend = 0`
 
-// textOnly returns the first column on account of which the tables cannot be streamed in binary, nil when there is none. The
-// server sends all of the tables, chosen are those whose rows are read.
-func (c *catalog) textOnly(ctx context.Context, tables []uint32, chosen func(oid uint32) bool) (*publishedColumn, error) {
+// textOnly returns the columns on account of which the tables cannot be streamed in binary. The server sends all of the
+// tables, chosen are those whose rows are read.
+func (c *catalog) textOnly(ctx context.Context, tables []uint32, chosen func(oid uint32) bool) (only []publishedColumn, err error) {
 	columns, err := c.publishedColumns(ctx, tables)
 	if err != nil {
 		return nil, err
@@ -186,13 +194,12 @@ func (c *catalog) textOnly(ctx context.Context, tables []uint32, chosen func(oid
 	for _, oid := range unsendable {
 		refused[oid] = true
 	}
-	for i := range columns {
-		p := &columns[i]
-		if refused[p.attribute.typ] || p.sent && chosen(p.table.oid) && !c.readsBinary(p, types) {
-			return p, nil
+	for _, p := range columns {
+		if refused[p.attribute.typ] || p.sent && chosen(p.table.oid) && !c.readsBinary(&p, types) {
+			only = append(only, p)
 		}
 	}
-	return nil, nil
+	return only, nil
 }
 
 // readsBinary reports whether a column is left out, or its binary form is known.

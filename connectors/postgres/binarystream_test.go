@@ -99,7 +99,7 @@ func TestBinaryStreamThatHasToBeStops(t *testing.T) {
 	cfg := d.config()
 	cfg.Binary = binaryYes
 	_, err := newSource(t.Context(), cfg, d.env())
-	if failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "postgres.binary: column p of public.other, of type point") ||
+	if failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "postgres.binary: no binary form is read of column p of public.other, of type point (") ||
 		!strings.Contains(err.Error(), "binary: auto") {
 		t.Errorf("got %v, want it refused at the start", err)
 	}

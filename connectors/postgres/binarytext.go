@@ -24,6 +24,19 @@ func printVersioned(dst, b []byte) ([]byte, error) {
 	return append(dst, b[1:]...), nil
 }
 
+// printChar writes the type "char". How a byte that is no ASCII looks depends on the server's version.
+func printChar(dst, b []byte) ([]byte, error) {
+	switch {
+	case len(b) != 1:
+		return dst, errBinary
+	case b[0] >= 0x80:
+		return dst, errTextOnly
+	case b[0] == 0:
+		return dst, nil
+	}
+	return append(dst, b[0]), nil
+}
+
 func printBool(dst, b []byte) ([]byte, error) {
 	switch {
 	case len(b) != 1:

@@ -138,7 +138,8 @@ var typeCases = []typeCase{
 	{id: "PG-197", table: "t_filter"},
 }
 
-// TestValues holds each value against what it should be, the changes against a snapshot, and both targets against the source.
+// TestValues holds each value against what it should be, the changes against a snapshot and against those of a binary stream,
+// and both targets against the source.
 func TestValues(t *testing.T) {
 	r := sharedRun(t)
 	for _, c := range typeCases {
@@ -154,6 +155,9 @@ func TestValues(t *testing.T) {
 			if c.snapshot == "" {
 				late := strings.Replace(topic, r.prefix, r.prefix+"_late", 1)
 				sameRows(t, fold(r.streamed.records[topic]), fold(r.late.records[late]))
+			}
+			if binary := r.inBinary(&c); binary != "" {
+				sameInBinary(t, c.table, r.streamed.records[topic], r.binary.records[binary])
 			}
 			for engine, why := range map[string]string{"postgres": c.postgres, "duckdb": c.duckdb} {
 				table, known := r.reports[engine][c.table]
@@ -269,7 +273,7 @@ func fold(records []*record) map[string][]string {
 		if before := rec.part("before"); before != nil && rec.key == nil {
 			rows[key] = slices.DeleteFunc(rows[key], onlyOne(shown(before)))
 		}
-		after := rec.part("after")
+		after := maps.Clone(rec.part("after"))
 		switch {
 		case after == nil && rec.key != nil:
 			delete(rows, key)

@@ -28,8 +28,11 @@ import (
 type run struct {
 	prefix string // of the topics of streamed
 	// streamed are the topics of a source that read everything as changes, omitting those of one that leaves out what
-	// Debezium does not know, late those of one that came afterwards and took a snapshot.
-	streamed, omitting, late *topics
+	// Debezium does not know, binary those of one whose changes come in binary, of the tables that can, and late those of
+	// one that came afterwards and took a snapshot.
+	streamed, omitting, binary, late *topics
+	// refused is what a source says that is asked for a binary stream of everything, in each part.
+	refused [2]string
 	// reports are what verify says of the two targets of streamed, by table.
 	reports map[string]map[string]verified
 	// modes are the topics of sources with handling modes, by the set of modes.
@@ -84,14 +87,13 @@ func makeRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.conn.Close(context.Background()) //nolint:errcheck // nothing is lost with it
-	from := m.stream()
+	r := &run{prefix: name, reports: map[string]map[string]verified{}, modes: map[string]*topics{}}
+	from := m.stream(r)
 
 	late := m.start("late", "partition_root: false", "")
 	m.untilSnapshot(late, name+"_late")
-	r := &run{
-		prefix: name, streamed: readTopics(t, m.kafka, m.registry, name), omitting: readTopics(t, m.kafka, m.registry, name+"_omitting"),
-		late: readTopics(t, m.kafka, m.registry, name+"_late"), reports: map[string]map[string]verified{}, modes: map[string]*topics{},
-	}
+	r.streamed, r.omitting = readTopics(t, m.kafka, m.registry, name), readTopics(t, m.kafka, m.registry, name+"_omitting")
+	r.binary, r.late = readTopics(t, m.kafka, m.registry, name+"_binary"), readTopics(t, m.kafka, m.registry, name+"_late")
 	late.Stop()
 	var topics []string
 	for topic := range r.streamed.records {
@@ -166,6 +168,16 @@ func (m *maker) start(suffix, options, prefix string) *programs.Program {
 	return p
 }
 
+// refusal starts a source that is to end with exit code 2, and returns what it says.
+func (m *maker) refusal(suffix, options string) string {
+	m.t.Helper()
+	p := m.start(suffix, options, "")
+	if code := p.Wait(20 * time.Second); code != 2 {
+		m.t.Errorf("a source with %s ends with code %d", options, code)
+	}
+	return p.Output()
+}
+
 // until waits until the end marks of the parts are in Kafka.
 func (m *maker) until(p *programs.Program, prefix string, marks int) {
 	m.t.Helper()
@@ -189,8 +201,8 @@ func (m *maker) untilSnapshot(p *programs.Program, prefix string) {
 	m.until(p, prefix, m.marks)
 }
 
-// stream has the statements run and two sources read them as changes; it returns one of them.
-func (m *maker) stream() (from *programs.Program) {
+// stream has the statements run and three sources read them as changes; it returns one of them.
+func (m *maker) stream(r *run) (from *programs.Program) {
 	t := m.t
 	text, err := os.ReadFile(filepath.Join("testdata", "types.sql"))
 	if err != nil {
@@ -205,11 +217,12 @@ func (m *maker) stream() (from *programs.Program) {
 		for _, side := range []string{"key", "value"} {
 			allowAnySchema(t, m.registry, m.name+".types."+table+"-"+side)
 			allowAnySchema(t, m.registry, m.name+"_omitting.types."+table+"-"+side)
+			allowAnySchema(t, m.registry, m.name+"_binary.types."+table+"-"+side)
 		}
 	}
 	for i, statements := range []string{first, second} {
 		// A slot and a source for each part: tables that a source finds when it has begun already are read whole.
-		for _, kind := range []string{"streaming", "omitting"} {
+		for _, kind := range []string{"streaming", "omitting", "binary"} {
 			m.exec(fmt.Sprintf("select pg_create_logical_replication_slot('%s_%s_%d', 'pgoutput')", m.name, kind, i))
 		}
 		psql(t, m.source, preamble(string(text), i)+statements)
@@ -221,11 +234,14 @@ func (m *maker) stream() (from *programs.Program) {
 		options := func(kind string) string {
 			return fmt.Sprintf("start: stream, publication: types_pub, slot: %s_%s_%d", m.name, kind, i)
 		}
-		from = m.start(fmt.Sprintf("streaming_%d", i), options("streaming"), m.name)
+		from = m.start(fmt.Sprintf("streaming_%d", i), options("streaming")+", binary: false", m.name)
 		omitting := m.start(fmt.Sprintf("omitting_%d", i), options("omitting")+`, include_unknown_datatypes: "false"`, m.name+"_omitting")
+		binary := m.start(fmt.Sprintf("binary_%d", i), options("binary")+", binary: true, exclude_tables: ["+strings.Join(textOnlyTables(), ", ")+"]", m.name+"_binary")
+		r.refused[i] = m.refusal(fmt.Sprintf("refused_%d", i), options("refused")+", binary: true")
 		m.until(from, m.name, i+1)
 		m.until(omitting, m.name+"_omitting", i+1)
-		for _, p := range []*programs.Program{from, omitting} {
+		m.until(binary, m.name+"_binary", i+1)
+		for _, p := range []*programs.Program{from, omitting, binary} {
 			if code := p.Stop(); code != 0 {
 				t.Errorf("a source ends with code %d", code)
 			}
