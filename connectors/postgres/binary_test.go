@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/schemas"
@@ -367,5 +369,27 @@ func compareForms(t *testing.T, conn *pgx.Conn, name string, one literals) {
 	}
 	if partial != (refused > 0) || refused > comparedValues/2 {
 		t.Errorf("%s: %d of %d values are refused", name, refused, len(result.Rows))
+	}
+}
+
+func TestEqualNumbersAreOneKeyInBinary(t *testing.T) {
+	negative := func(b []byte) []byte { return append([]byte{b[0] | 0x80}, b[1:]...) }
+	nan := hexed("7ff8000000000000")
+	for _, c := range []struct {
+		wire uint32
+		a, b []byte
+		same bool
+	}{
+		{pgtype.NumericOID, hexed("00010000000000010001"), hexed("00010000000000020001"), true},  // 1.0 and 1.00
+		{pgtype.NumericOID, hexed("00010000000000010001"), hexed("00010000400000010001"), false}, // 1.0 and -1.0
+		{pgtype.Float8OID, make([]byte, 8), negative(make([]byte, 8)), true},
+		{pgtype.Float4OID, make([]byte, 4), negative(make([]byte, 4)), true},
+		{pgtype.Float8OID, nan, negative(nan), true},
+		{pgtype.Float8OID, hexed("3ff0000000000000"), hexed("bff0000000000000"), false},
+		{pgtype.Int8OID, hexed("0000000000000000"), hexed("8000000000000000"), false},
+	} {
+		if got := bytes.Equal(equalBinary(c.wire, c.a), equalBinary(c.wire, c.b)); got != c.same {
+			t.Errorf("type %d, %x and %x: the same is %t", c.wire, c.a, c.b, got)
+		}
 	}
 }
