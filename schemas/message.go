@@ -12,6 +12,8 @@ const (
 	ContentMessages Content = "messages"
 	// ContentTransactions are the begins and ends of the source's transactions: [TransactionTable].
 	ContentTransactions Content = "transactions"
+	// ContentHeartbeats are Debezium's alone.
+	ContentHeartbeats Content = "heartbeats"
 )
 
 // messageSpace is the namespace of the records that Debezium's PostgreSQL connector has for messages.
@@ -81,16 +83,20 @@ func (e *Encoder) appendMessage(dst []byte, c *Change, micros int64) ([]byte, er
 	return e.appendAfterFields(dst, c)
 }
 
-// IsSpecial reports whether a schema's values are of a topic without rows, ours or Debezium's: messages, begins and ends of
-// transactions, heartbeats. A sink passes over them.
-func IsSpecial(schemaText string) bool {
+// ContentOf tells what the values of a schema are about, in a topic of ours or of Debezium's. A sink passes over what is not
+// about rows.
+func ContentOf(schemaText string) Content {
 	root, err := parseAvro(schemaText)
 	if err != nil {
-		return false
+		return ContentRows
 	}
 	switch root.name {
-	case messageSpace + ".MessageValue", transactionSpace + ".TransactionMetadataValue", transactionSpace + ".Heartbeat":
-		return true
+	case messageSpace + ".MessageValue":
+		return ContentMessages
+	case transactionSpace + ".TransactionMetadataValue":
+		return ContentTransactions
+	case transactionSpace + ".Heartbeat":
+		return ContentHeartbeats
 	}
-	return false
+	return ContentRows
 }

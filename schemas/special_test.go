@@ -105,8 +105,8 @@ func readInGoavro(t *testing.T, table *Table, m Mapping, c *Change) (key, value 
 		if err != nil {
 			t.Fatalf("%v: %s", err, schema)
 		}
-		if special := IsSpecial(schema); special != (table.Content != ContentRows && schema == enc.ValueSchema()) {
-			t.Errorf("IsSpecial is %t for %s", special, schema)
+		if content := ContentOf(schema); schema == enc.ValueSchema() && content != table.Content || schema == enc.KeySchema() && content != ContentRows {
+			t.Errorf("ContentOf is %q for %s", content, schema)
 		}
 		if m.Types == TypesAvro && strings.Contains(schema, "connect.") {
 			t.Errorf("properties of Connect's in %s", schema)
