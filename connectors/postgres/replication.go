@@ -123,7 +123,7 @@ func senderTimeout(ctx context.Context, pg *pgconn.PgConn) time.Duration {
 // start sends START_REPLICATION and waits for the server's consent.
 func (r *replication) start(ctx context.Context, slot, publication string, from lsn) error {
 	defer context.AfterFunc(ctx, r.interrupt)()
-	command := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names %s)",
+	command := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names %s, messages 'true')",
 		quoteName(slot), from, quoteLiteral(quoteName(publication)))
 	query, err := (&pgproto3.Query{String: command}).Encode(nil)
 	if err != nil {

@@ -43,6 +43,12 @@ type SourceConfig struct {
 	// StatusInterval is how often PostgreSQL is told what is durable. It must stay well under its wal_sender_timeout;
 	// where it does not, a third of that timeout is used.
 	StatusInterval time.Duration `yaml:"status_interval"`
+	// MessagePrefixIncludeList are regular expressions of the prefixes of logical decoding messages (pg_logical_emit_message)
+	// that are published to the topic PREFIX.message; they must match the whole prefix. All are by default, as with Debezium.
+	MessagePrefixIncludeList []string `yaml:"message_prefix_include_list"`
+	// MessagePrefixExcludeList are regular expressions of prefixes whose messages are not published, instead of
+	// MessagePrefixIncludeList; [".*"] publishes none.
+	MessagePrefixExcludeList []string `yaml:"message_prefix_exclude_list"`
 	// DecimalHandlingMode is how numeric and money are written: precise (Connect's Decimal), double or string. This and
 	// the following modes are Debezium's, for types debezium; change one only together with the topics.
 	DecimalHandlingMode string `yaml:"decimal_handling_mode"`
@@ -106,6 +112,9 @@ func (c SourceConfig) Validate() error {
 	}
 	if c.StatusInterval <= 0 {
 		errs = append(errs, errors.New("status_interval: want a positive duration"))
+	}
+	if _, err := newPrefixes(c.MessagePrefixIncludeList, c.MessagePrefixExcludeList); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, c.validateModes()...)...)
 }
