@@ -16,7 +16,12 @@ const (
 	Update   Op = 'u' // the key is the same before and after: a key change is a Delete and a Create
 	Delete   Op = 'd'
 	Truncate Op = 't'
-	Message  Op = 'm'
+	Message  Op = 'm' // no row's: see [MessageTable]
+
+	// Begin and End are of a transaction, not of a row: see [TransactionTable]. They are letters of ours: the records of
+	// their topic say it in another way.
+	Begin Op = 'B'
+	End   Op = 'E'
 )
 
 // Version is a source's position as a number that orders changes: fixed width, compared high half first. For
@@ -78,7 +83,7 @@ const (
 	SnapshotOfARunningTable Snapshot = "incremental"
 )
 
-// Change is one change of one row (or a truncate of a whole table).
+// Change is one change of one row (or a truncate of a whole table), a message, or the begin or end of a transaction.
 //
 // Its slices and values are valid until the call that carries it returns.
 type Change struct {
@@ -96,6 +101,9 @@ type Change struct {
 	// Version is the change's own position; see [Version].
 	Version Version
 	Source  Origin
+	// Place is where the change stands in its transaction, and Counts what an End says of it. The publisher fills them in.
+	Place  Place
+	Counts []Count
 }
 
 // Key returns the row that holds the key's values: After where there is one, else Before.

@@ -38,6 +38,9 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
+	if t.Content != ContentRows {
+		m.Shape = ShapeEnvelope // there is no row that could stand alone
+	}
 	l := &layout{table: t, mapping: m, topic: TopicName(m.Prefix, t.Schema, t.Name), key: t.KeyColumns()}
 	l.namespace = adjustNamespace(l.topic)
 	names := fieldNames(t)
@@ -82,6 +85,9 @@ func (l *layout) keySchema() string {
 	if len(l.key) == 0 {
 		return ""
 	}
+	if l.table.Content != ContentRows {
+		return l.specialKey()
+	}
 	fields := make([]*field, len(l.key))
 	for i, k := range l.key {
 		fields[i] = &l.fields[k]
@@ -93,6 +99,12 @@ func (l *layout) keySchema() string {
 
 // valueSchema returns the value's schema: the envelope's, in the first mapping as Debezium registers it, or the row's.
 func (l *layout) valueSchema() string {
+	switch l.table.Content {
+	case ContentMessages:
+		return l.messageSchema()
+	case ContentTransactions:
+		return l.transactionSchema()
+	}
 	fields := make([]*field, len(l.fields))
 	for i := range l.fields {
 		fields[i] = &l.fields[i]
@@ -236,18 +248,41 @@ func (w *schemaWriter) defaultProp(literal string) {
 }
 
 func (w *schemaWriter) decimal(t *Type, literal string) {
-	scale := fieldScale(t)
-	precision := strconv.Itoa(t.Precision + int(scale) - t.Scale)
-	digits := strconv.Itoa(int(scale))
+	precision := strconv.Itoa(t.Precision)
+	digits := strconv.Itoa(int(connectScale(t)))
 	w.WriteString(`{"type":"bytes","scale":` + digits + `,"precision":` + precision + `,"connect.version":1,"connect.parameters":{"scale":"` + digits +
 		`","connect.decimal.precision":"` + precision + `"},`)
 	w.defaultProp(literal)
 	w.WriteString(`"connect.name":"org.apache.kafka.connect.data.Decimal","logicalType":"decimal"}`)
 }
 
-// fieldScale is the scale of a decimal's field. Avro knows no negative one: numeric(3,-3) is written as decimal(6,0),
-// where Debezium writes a scale of 2045.
+// fieldScale is the scale of a decimal's field in the second mapping: Avro knows no negative one, so numeric(3,-3) is
+// decimal(6,0).
 func fieldScale(t *Type) int32 { return int32(max(t.Scale, 0)) }
+
+// PostgreSQL keeps a scale in 11 bits, and Debezium reads them as a number without a sign: the field of a numeric(3,-3) has
+// the scale 2045, and 123000 as many zeros behind the point. The value is the same one. The scales of columns end at ±1000,
+// so the field tells which is meant.
+const (
+	unsignedScales = 1 << 11
+	scaleMost      = 1000
+)
+
+// connectScale is the scale of a decimal's field in the first mapping.
+func connectScale(t *Type) int32 {
+	if t.Scale < 0 {
+		return int32(unsignedScales + t.Scale)
+	}
+	return int32(t.Scale)
+}
+
+// signedScale is the scale of the column whose field has the scale.
+func signedScale(scale int) int {
+	if scale >= unsignedScales-scaleMost && scale < unsignedScales {
+		return scale - unsignedScales
+	}
+	return scale
+}
 
 // fieldNames returns the Avro names of a table's columns. A name that Avro allows stays. In others every character that
 // it does not allow becomes "_", as Debezium does it; where two columns would meet, those characters become "_xHEX_"

@@ -7,7 +7,7 @@
 //
 // Read in this order: type.go, table.go, value.go, change.go; then debezium.go (the mapping from a table to the schema
 // text that Debezium would register, with default.go for its defaults; standard.go is the other mapping, rowshape.go the
-// records without an envelope), encoder.go with appender.go (one function per
+// records without an envelope, message.go and transaction.go those of topics that have no rows), encoder.go with appender.go (one function per
 // column, compiled per table version) and decoder.go with avro.go and extractor.go (one function per field, compiled per
 // writer schema). text.go, decimal.go, datetime.go, interval.go and array.go are the values as PostgreSQL's text: what
 // its connectors read and write, and what the raw headers hold.
@@ -16,7 +16,7 @@
 //
 // Where the mapping differs from Debezium, it is to lose nothing: a null in a column with a default stays null, the
 // zeros at the end of an unconstrained decimal's fraction stay (not in keys, where equal numbers have equal bytes),
-// numeric(3,-3) is decimal(6,0), columns of types that Debezium leaves out are nullable strings, and field names that
+// columns of types that Debezium leaves out are nullable strings, and field names that
 // would collide are told apart.
 //
 // The package imports nothing of ours and knows neither Kafka nor a database.

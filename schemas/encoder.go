@@ -85,7 +85,9 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 	}
 	e.head = appendBytes(appendBytes(appendBytes(nil, SourceVersion), "postgresql"), m.Prefix)
 	e.db = appendBytes(nil, t.Database)
-	e.names = appendBytes(appendBytes(nil, t.Schema), t.Name)
+	if e.names = appendBytes(appendBytes(nil, t.Schema), t.Name); t.Content != ContentRows {
+		e.names = []byte{0, 0}
+	}
 	return e, nil
 }
 
@@ -237,6 +239,12 @@ func (e *Encoder) appendValue(dst []byte, c *Change, micros int64) ([]byte, erro
 		return e.appendRow(dst, c)
 	}
 	dst = binary.BigEndian.AppendUint32(append(dst, 0), e.valueID)
+	switch e.layout.table.Content {
+	case ContentMessages:
+		return e.appendMessage(dst, c, micros)
+	case ContentTransactions:
+		return e.appendMark(dst, c), nil
+	}
 	var err error
 	if dst, err = e.appendBefore(dst, c); err != nil {
 		return dst, err
@@ -245,7 +253,7 @@ func (e *Encoder) appendValue(dst []byte, c *Change, micros int64) ([]byte, erro
 		return dst, err
 	}
 	dst = e.appendSource(dst, &c.Source)
-	dst = append(dst, 0)             // transaction
+	dst = e.appendPlace(dst, c)
 	dst = append(dst, 2, byte(c.Op)) // a string of one byte
 	dst = append(appendTime(dst, micros/1000, 2), 2)
 	dst = append(appendLong(dst, micros), 2)

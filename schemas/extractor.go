@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strings"
 	"unicode/utf8"
 )
@@ -151,12 +152,33 @@ func bytesForm(w *avroType) form {
 	case !w.isDecimal():
 		return form{Type{Kind: Bytes}, func(r *reader, _ *Arena, out *Value) { *out = BytesValue(take(r)) }}
 	}
+	if w.connect != "" && signedScale(w.scale) < 0 {
+		return unpaddedForm(w, take)
+	}
 	scale := int64(w.scale)
 	extract := func(r *reader, _ *Arena, out *Value) { *out = r.decimal(take(r), scale) }
 	if w.kind == avroBytes { // without the second call
 		extract = func(r *reader, _ *Arena, out *Value) { *out = r.decimal(r.bytes(), scale) }
 	}
 	return form{Type{Kind: Decimal, Precision: max(w.precision, 1), Scale: w.scale}, extract}
+}
+
+// unpaddedForm reads decimals whose column has a negative scale: what the field has behind the point are zeros, see
+// connectScale. They are taken off, so that no target gets thousands of them.
+func unpaddedForm(w *avroType, take func(*reader) []byte) form {
+	scale := int64(w.scale)
+	padding := new(big.Int).Exp(big.NewInt(10), big.NewInt(scale), nil)
+	return form{Type{Kind: Decimal, Precision: max(w.precision, 1), Scale: signedScale(w.scale)}, func(r *reader, a *Arena, out *Value) {
+		*out = r.decimal(take(r), scale)
+		if r.err != nil {
+			return
+		}
+		unscaled, _, _ := out.Decimal()
+		n, rest := new(big.Int).QuoRem(bigFromTwos(unscaled), padding, new(big.Int))
+		if rest.Sign() == 0 { // else another program has written digits there
+			*out = DecimalValue(twosFromBig(n, a), 0)
+		}
+	}}
 }
 
 // isDecimal reports whether bytes are a decimal: Connect's, or Avro's with a precision and scale that Avro allows. With

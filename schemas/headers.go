@@ -6,7 +6,7 @@ const (
 	// HeaderVersion holds the 16 bytes of the change's [Version]. Every record of ours has it, tombstones included.
 	HeaderVersion = "syncline.version"
 	// HeaderTable holds the 8 big-endian bytes of [Table.Version]. Every record of ours has it, but for the tombstone that
-	// follows a delete's envelope.
+	// follows a delete's envelope and for topics that have no rows.
 	HeaderTable = "syncline.table"
 	// HeaderUnchanged holds a JSON array of the names of the columns of after that were not sent (TOAST).
 	HeaderUnchanged = "syncline.unchanged"

@@ -97,7 +97,7 @@ func logicalOutput(avro, name, logical string, a appender) output {
 }
 
 func decimalOutput(t *Type) output {
-	scale := fieldScale(t)
+	scale := connectScale(t)
 	switch {
 	case t.Mode == ModeDouble:
 		return plainOutput("double", appendDecimalDouble(t), readsDouble)

@@ -21,6 +21,8 @@ type Table struct {
 	Identity Identity `json:"identity"`
 	// Columns in the order of the source.
 	Columns []Column `json:"columns"`
+	// Content says what the topic's records are about. What are no rows is in no tables topic.
+	Content Content `json:"-"`
 }
 
 // Column is one column of a [Table].
@@ -88,7 +90,7 @@ func (t *Table) String() string {
 // SameShape reports whether t and u differ in nothing but Version: the same table with the same columns.
 func (t *Table) SameShape(u *Table) bool {
 	if t.System != u.System || t.Database != u.Database || t.Schema != u.Schema || t.Name != u.Name || t.ID != u.ID ||
-		t.Identity != u.Identity || len(t.Columns) != len(u.Columns) {
+		t.Content != u.Content || t.Identity != u.Identity || len(t.Columns) != len(u.Columns) {
 		return false
 	}
 	for i := range t.Columns {

@@ -213,7 +213,7 @@ func (h *heartbeat) due(s *pgSource, end lsn) bool {
 func (s *pgSource) emitHeartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, monitorTimeout)
 	defer cancel()
-	_, err := s.session.Exec(ctx, "select pg_logical_emit_message(false, 'syncline.heartbeat', '') where not pg_is_in_recovery()")
+	_, err := s.session.Exec(ctx, "select pg_logical_emit_message(false, $1, '') where not pg_is_in_recovery()", heartbeatPrefix)
 	if sqlState(err) == codeNoPrivilege {
 		s.log.Warn("heartbeats are not allowed: grant EXECUTE on pg_logical_emit_message", zap.Error(err))
 		return nil

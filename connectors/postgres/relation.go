@@ -106,7 +106,7 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 	}
 	merged := &relationInfo{
 		oid: m.oid, schema: m.schema, name: m.name, kind: info.kind, identity: m.identity, attributes: sent,
-		key: keyOf(m, sent, info.key), partial: info.partial,
+		key: keyOf(m, sent, info), partial: info.partial,
 	}
 	lay, err := r.catalog.layout(ctx, merged, sent)
 	if err != nil {
@@ -293,18 +293,23 @@ func inferNumbers(sent, all []attribute) {
 // keyOf gives the attnums of the key. Which columns they are, the message says (but with identity full it marks all, and
 // the primary key is what the catalog knows); their order is the catalog's while it knows the same columns. Columns
 // whose number nobody knows get one of their own, below zero, so that they can be told apart here.
-func keyOf(m *relationMessage, sent []attribute, catalogKey []int16) []int16 {
+//
+// A table that has got its primary key since had no updates and deletes before (PostgreSQL refuses them), and its inserts have
+// the key already: so the rows of one table have one key, in the stream as in a snapshot and with Debezium.
+func keyOf(m *relationMessage, sent []attribute, info *relationInfo) []int16 {
+	catalogKey := info.key
 	for i := range sent {
 		if sent[i].num == 0 {
 			sent[i].num = int16(-1 - i)
 		}
 	}
-	known := func(num int16) bool {
-		return slices.ContainsFunc(sent, func(a attribute) bool { return a.num == num })
+	unknown := func(num int16) bool {
+		return !slices.ContainsFunc(sent, func(a attribute) bool { return a.num == num })
 	}
+	all := len(catalogKey) > 0 && !slices.ContainsFunc(catalogKey, unknown)
 	switch m.identity {
 	case 'n', 'f': // without an identity there are no updates and deletes, and the inserts have the primary key
-		if len(catalogKey) > 0 && !slices.ContainsFunc(catalogKey, func(n int16) bool { return !known(n) }) {
+		if all {
 			return catalogKey
 		}
 		return nil
@@ -314,6 +319,9 @@ func keyOf(m *relationMessage, sent []attribute, catalogKey []int16) []int16 {
 		if c.key {
 			marked = append(marked, sent[i].num)
 		}
+	}
+	if len(marked) == 0 && m.identity == 'd' && info.identity == 'd' && all {
+		return catalogKey
 	}
 	sorted := slices.Sorted(slices.Values(catalogKey))
 	if slices.Equal(sorted, slices.Sorted(slices.Values(marked))) {

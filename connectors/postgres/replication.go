@@ -123,7 +123,7 @@ func senderTimeout(ctx context.Context, pg *pgconn.PgConn) time.Duration {
 // start sends START_REPLICATION and waits for the server's consent.
 func (r *replication) start(ctx context.Context, slot, publication string, from lsn, binary bool) error {
 	defer context.AfterFunc(ctx, r.interrupt)()
-	options := "proto_version '1', publication_names " + quoteLiteral(quoteName(publication))
+	options := "proto_version '1', messages 'true', publication_names " + quoteLiteral(quoteName(publication))
 	if binary {
 		options += ", binary 'true'"
 	}

@@ -42,6 +42,7 @@ type pgSource struct {
 	// publicationInterval is how often the publication is looked at while the source runs.
 	publicationInterval time.Duration
 	patience            patience
+	prefixes            prefixes // of the messages that are published
 	// rememberedKeys bounds what is kept of a transaction that writes to tables with deferrable keys.
 	rememberedKeys int
 
@@ -80,6 +81,9 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
+	}
+	if s.prefixes, err = newPrefixes(cfg.MessagePrefixIncludeList, cfg.MessagePrefixExcludeList); err != nil {
+		return nil, failure.As(failure.Config, err, "")
 	}
 	if s.session, err = srv.session(ctx); err != nil {
 		return nil, err
@@ -167,7 +171,12 @@ func (s *pgSource) Run(ctx context.Context, from source.Position, out source.Emi
 }
 
 func (s *pgSource) run(ctx context.Context, cat *catalog, from source.Position, out source.Emitter) error {
-	r := &reading{source: s, catalog: cat, out: out, known: map[uint32]*schemas.Table{}}
+	content := schemas.Type{Kind: schemas.Bytes}
+	cat.modes.apply(&content)
+	r := &reading{
+		source: s, catalog: cat, out: out, known: map[uint32]*schemas.Table{},
+		messages: schemas.MessageTable(systemName, cat.database, content), marks: schemas.TransactionTable(systemName, cat.database),
+	}
 	if err := r.begin(ctx, from); err != nil {
 		return err
 	}
@@ -220,5 +229,10 @@ func (s *pgSource) setStream(r *replication) {
 
 // settings is a hash of what, besides the publication's own history, decides which messages a transaction consists of.
 func (s *pgSource) settings() string {
+	return shortHash(fmt.Sprintf("pgoutput 1 messages %s", s.cfg.Publication))
+}
+
+// settingsWithoutMessages is what settings was before messages were asked for.
+func (s *pgSource) settingsWithoutMessages() string {
 	return shortHash(fmt.Sprintf("pgoutput 1 %s", s.cfg.Publication))
 }

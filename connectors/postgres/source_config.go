@@ -46,6 +46,12 @@ type SourceConfig struct {
 	// Binary says whether PostgreSQL streams values in their binary form, which costs the server less than text: auto does where
 	// every column of the publication can be read from it, true asks for it, and false is always text. The topics hold the same.
 	Binary string `yaml:"binary"`
+	// MessagePrefixIncludeList are regular expressions of the prefixes of logical decoding messages (pg_logical_emit_message)
+	// that are published to the topic PREFIX.message; they must match the whole prefix. All are by default, as with Debezium.
+	MessagePrefixIncludeList []string `yaml:"message_prefix_include_list"`
+	// MessagePrefixExcludeList are regular expressions of prefixes whose messages are not published, instead of
+	// MessagePrefixIncludeList; [".*"] publishes none.
+	MessagePrefixExcludeList []string `yaml:"message_prefix_exclude_list"`
 	// DecimalHandlingMode is how numeric and money are written: precise (Connect's Decimal), double or string. This and
 	// the following modes are Debezium's, for types debezium; change one only together with the topics.
 	DecimalHandlingMode string `yaml:"decimal_handling_mode"`
@@ -115,6 +121,9 @@ func (c SourceConfig) Validate() error {
 	case "", binaryAuto, binaryYes, binaryNo:
 	default:
 		errs = append(errs, fmt.Errorf("binary: %q is none of auto, true, false", c.Binary))
+	}
+	if _, err := newPrefixes(c.MessagePrefixIncludeList, c.MessagePrefixExcludeList); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, c.validateModes()...)...)
 }

@@ -69,10 +69,13 @@ func (r *recorder) Emit(c *schemas.Change) error {
 	if r.state == nil {
 		r.err = errors.New("a change came before the state")
 	}
-	if c.Version.Compare(r.emitted) <= 0 || c.Version.Compare(r.version) <= 0 && r.version != r.emitted {
+	again := c.Op == schemas.Begin && c.Version.Compare(r.version) <= 0 // of a transaction that is sent again
+	if !again && (c.Version.Compare(r.emitted) <= 0 || c.Version.Compare(r.version) <= 0 && r.version != r.emitted) {
 		r.err = fmt.Errorf("version %v came after %v and position %v", c.Version, r.emitted, r.version)
 	}
-	r.emitted, r.version = c.Version, c.Version
+	if !again {
+		r.emitted, r.version = c.Version, c.Version
+	}
 	e := event{text: shownChange(c), version: c.Version, table: c.Table, state: r.state, snapshot: c.Source.Snapshot, origin: c.Source.ReplicationOrigin}
 	for _, v := range c.After {
 		e.after = append(e.after, shownValue(v))

@@ -329,11 +329,10 @@ func TestPartitionsAreTablesOrTheirRoot(t *testing.T) {
 
 func TestQuietDatabaseReleasesTheLog(t *testing.T) {
 	d := newDatabase(t)
-	d.exec("create table a (id int primary key)")
+	d.exec("create table a (id int primary key); create schema neighbour")
 	r := d.start(d.config(), source.Position{}, newRecorder())
 	r.waitSlot(d)
-	d.exec("create temp table busy as select repeat('x', 1000) from generate_series(1, 10)")
-	d.exec("select pg_logical_emit_message(false, 'neighbour', repeat('x', 200000))")
+	d.exec("create table neighbour.busy as select repeat('x', 1000) from generate_series(1, 200)")
 	at := d.scalar("select pg_current_wal_lsn()::text")
 	for range 200 {
 		if d.scalar("select (confirmed_flush_lsn >= $2::pg_lsn)::text from pg_replication_slots where slot_name = $1", d.slot(), at) == "true" {

@@ -37,6 +37,11 @@ type reading struct {
 	waitsFor transaction
 	change   schemas.Change
 	arena    schemas.Arena
+	// messages and marks stand for the tables of what is no row.
+	messages, marks *schemas.Table
+	messageRow      [2]schemas.Value
+	// deaf is what the stream's is to be.
+	deaf lsn
 
 	stream stream
 }
@@ -184,8 +189,12 @@ func (r *reading) resume(ctx context.Context, from source.Position, log serverLo
 	if slot.wal == "unreserved" {
 		s.log.Warn("the slot is about to lose its log: it is further behind than max_slot_wal_keep_size", zap.String("slot", slot.name))
 	}
-	if s.state.Settings != s.settings() {
-		if from.Version.Low != 0 && at == lsn(from.Version.High) {
+	within := from.Version.Low != 0 && at == lsn(from.Version.High)
+	switch {
+	case within && s.state.Settings == s.settingsWithoutMessages():
+		r.deaf = at
+	case s.state.Settings != s.settings():
+		if within {
 			return failure.As(failure.Config, fmt.Errorf("postgres.publication: it was %s when the transaction began that the position is in",
 				s.state.Publication), "set it back until that transaction is through")
 		}

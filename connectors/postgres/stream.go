@@ -32,6 +32,9 @@ type stream struct {
 	commit lsn
 	index  uint64
 	origin schemas.Origin
+	// deaf is the commit of a transaction whose changes an older program has begun to number without its messages; so its
+	// messages have no numbers, and are not published.
+	deaf lsn
 	// visible is the commit of the last transaction that other sessions are known to see.
 	visible lsn
 
@@ -81,7 +84,7 @@ func (r *reading) receive(ctx context.Context, binary bool) error {
 		return err
 	}
 	s.progress.read.Store(uint64(at))
-	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos}
+	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos, deaf: r.deaf}
 	r.stream.collisions = collisions{tables: map[uint32]*writtenKeys{}, most: s.rememberedKeys}
 	if r.pos.Low == 0 {
 		r.stream.lastCommit = r.pos.High
@@ -115,9 +118,9 @@ func (r *reading) handle(ctx context.Context, m streamMessage) error {
 	case 'I', 'U', 'D':
 		return r.row(ctx, kind, m.start, w)
 	case 'B':
-		return r.beginTransaction(ctx, w)
+		return r.beginTransaction(ctx, m.start, w)
 	case 'C':
-		return r.commitTransaction(ctx, w)
+		return r.commitTransaction(ctx, m.start, w)
 	case 'R':
 		msg, err := parseRelation(w)
 		if err != nil {
@@ -135,14 +138,14 @@ func (r *reading) handle(ctx context.Context, m streamMessage) error {
 		name, err := parseOrigin(w)
 		r.stream.origin.ReplicationOrigin = name
 		return err
-	case 'M': // logical messages are not asked for
-		return nil
+	case 'M':
+		return r.message(ctx, w)
 	default:
 		return fmt.Errorf("the server sent a message of unknown kind %q", kind)
 	}
 }
 
-func (r *reading) beginTransaction(ctx context.Context, w *wire) error {
+func (r *reading) beginTransaction(ctx context.Context, at lsn, w *wire) error {
 	b, err := parseBegin(w)
 	if err != nil {
 		return err
@@ -154,10 +157,23 @@ func (r *reading) beginTransaction(ctx context.Context, w *wire) error {
 	st.open, st.commit, st.index = true, b.commit, 0
 	st.collisions.reset()
 	st.origin = schemas.Origin{Time: b.micros, TxID: b.xid, LastCommit: st.lastCommit}
-	return nil
+	if err := r.settle(); err != nil {
+		return err
+	}
+	return r.mark(schemas.Begin, at, 0)
 }
 
-func (r *reading) commitTransaction(ctx context.Context, w *wire) error {
+// settle takes on the settings of today behind a transaction that began under others.
+func (r *reading) settle() error {
+	s := r.source
+	if r.stream.commit == r.stream.deaf || s.state.Settings == s.settings() {
+		return nil
+	}
+	s.state.Settings = s.settings()
+	return r.setState(false)
+}
+
+func (r *reading) commitTransaction(ctx context.Context, at lsn, w *wire) error {
 	c, err := parseCommit(w)
 	if err != nil {
 		return err
@@ -165,6 +181,9 @@ func (r *reading) commitTransaction(ctx context.Context, w *wire) error {
 	st := &r.stream
 	if !st.open || c.commit != st.commit {
 		return fmt.Errorf("commit at %s does not belong to the transaction that is open, of %s", c.commit, st.commit)
+	}
+	if err := r.mark(schemas.End, at, st.index+1); err != nil {
+		return err
 	}
 	st.open, st.lastCommit = false, uint64(c.end)
 	r.source.progress.active.Add(1)

@@ -29,6 +29,9 @@ type Source struct {
 	Tombstones bool `yaml:"tombstones"`
 	// SkippedOperations are left out, by Debezium's letters; [t] leaves out truncates, as Debezium does by default.
 	SkippedOperations []string `yaml:"skipped_operations"`
+	// ProvideTransactionMetadata publishes the begin and end of every transaction to the topic PREFIX.transaction, with the
+	// number of its changes, and in every change its place in its transaction.
+	ProvideTransactionMetadata bool `yaml:"provide_transaction_metadata"`
 	// UnavailableValuePlaceholder is written in place of a value that the database did not send because it did not change;
 	// the header syncline.unchanged names the column.
 	UnavailableValuePlaceholder string `yaml:"unavailable_value_placeholder"`

@@ -58,6 +58,11 @@ func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) 
 		return nil, err
 	}
 	made := &codec{topic: r.Topic, id: id, stamp: s.table, ours: s.hasTable}
+	if schemas.ContentOf(text) != schemas.ContentRows {
+		made.keyed, made.special, key.keyed = true, true, true
+		c.codecs[key] = made
+		return made, nil
+	}
 	if s.hasTable {
 		err = c.compileOurs(ctx, made, text)
 	} else {

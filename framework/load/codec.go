@@ -11,14 +11,15 @@ import (
 
 // codec decodes the records of one topic that have one schema id and one table version.
 type codec struct {
-	topic  string
-	id     uint32
-	stamp  uint64 // the table version in the header
-	ours   bool   // the record says a table version: it is not a foreign connector's
-	keyed  bool   // the table has a key
-	anyKey bool   // the records' keys are not looked at: they are no rows, and the configuration names the key's columns
-	value  *schemas.Decoder
-	source *schemas.Table
+	topic   string
+	id      uint32
+	stamp   uint64 // the table version in the header
+	ours    bool   // the record says a table version: it is not a foreign connector's
+	keyed   bool   // the table has a key
+	anyKey  bool   // the records' keys are not looked at: they are no rows, and the configuration names the key's columns
+	special bool   // the topic has no rows: its records are passed over, and nothing else is set
+	value   *schemas.Decoder
+	source  *schemas.Table
 	// key decodes the record keys with the schema id keyID; compiled when a value does not know its key.
 	key   *schemas.KeyDecoder
 	keyID uint32

@@ -37,6 +37,8 @@ func NewInspector(kafka []kgo.Opt, registry Registry, internalPrefix string) *In
 	}
 }
 
+var errNoRow = errors.New("the record is about no row")
+
 // Change decodes a record of a table's topic; c is nil for a tombstone that says nothing of its own. whole says that every
 // column of Before is known. What it returns is valid until the next call. A version that the tables topic does not describe
 // is shown as its schema describes it.
@@ -54,7 +56,9 @@ func (i *Inspector) Change(ctx context.Context, r *kgo.Record) (c *schemas.Chang
 	if err != nil {
 		return nil, false, err
 	}
-	i.last = k
+	if i.last = k; k.special {
+		return nil, false, errNoRow
+	}
 	e, err := i.catalog.decode(ctx, k, r, body, s, &i.change)
 	if err != nil {
 		return nil, false, err

@@ -311,6 +311,9 @@ func (r *reader) event(ctx context.Context, p *partition, rec *kgo.Record, id ui
 			return event{}, err
 		}
 	}
+	if p.codec.special {
+		return event{record: rec, op: schemas.Message, version: s.version}, nil
+	}
 	if newer := r.catalog.newer(p.codec); newer || !p.met {
 		source := p.codec.source
 		if !p.met {

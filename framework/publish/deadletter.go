@@ -41,7 +41,9 @@ type stub struct {
 func (e *emitter) deadLetter(b *batch, c *schemas.Change, t *table, refusal error, now time.Time) {
 	at := len(b.headers)
 	e.versionHeader(b, c)
-	b.header(schemas.HeaderTable, t.version)
+	if t.described() {
+		b.header(schemas.HeaderTable, t.version)
+	}
 	b.header("__connect.errors.topic", []byte(t.topic))
 	b.header("__connect.errors.connector.name", []byte(e.opts.Name))
 	b.header("__connect.errors.task.id", []byte("0"))

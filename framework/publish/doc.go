@@ -11,6 +11,7 @@
 // dropped and the next tenure reads in the offsets topic how it ended (publisher.go).
 //
 // Read publisher.go, session.go, emitter.go, queue.go, committer.go, pace.go, completion.go, position.go; then table.go, topics.go
-// and newest.go for what happens when a table is met for the first time, deadletter.go for records that Kafka will not take, guard.go
+// and newest.go for what happens when a table is met for the first time, deadletter.go for records that Kafka will not take, transaction.go for
+// what the end of an upstream transaction counts, guard.go
 // for a registry that becomes another one, and quarantine.go for changes whose schema it refuses, and their way home.
 package publish

@@ -42,6 +42,14 @@ func (e *emitter) Emit(c *schemas.Change) error {
 	if e.err != nil {
 		return e.err
 	}
+	if c.Op == schemas.Begin || c.Op == schemas.End {
+		return e.mark(c)
+	}
+	return e.publish(c)
+}
+
+// publish encodes a change or a mark.
+func (e *emitter) publish(c *schemas.Change) error {
 	t, err := e.tables.of(e.ctx, c.Table)
 	needless := false
 	if err == nil && c.Op == schemas.Truncate {
@@ -82,10 +90,12 @@ func (e *emitter) put(c *schemas.Change, t *table) (refusal, err error) {
 	}
 	now := e.clock(b, c)
 	m := b.mark()
+	e.q.counts.place(c, t)
 	if refusal = e.encode(b, c, t, now); refusal != nil {
 		b.rewind(m)
 		return refusal, nil
 	}
+	e.q.counts.published(c, t)
 	e.account(b, c, t, now)
 	return nil, nil
 }
@@ -112,6 +122,7 @@ func (e *emitter) putDeadLetter(c *schemas.Change, t *table, refusal error) erro
 	}
 	e.deadLetter(b, c, t, refusal, now)
 	e.stats.deadLetter(t.topic)
+	e.q.counts.refused(c)
 	e.account(b, c, t, now)
 	return nil
 }
@@ -140,7 +151,7 @@ func (e *emitter) open(records int) (*batch, error) {
 
 func (e *emitter) account(b *batch, c *schemas.Change, t *table, now time.Time) {
 	b.rows++
-	if c.Source.Snapshot == schemas.SnapshotFalse {
+	if c.Source.Snapshot == schemas.SnapshotFalse && !timeless(c) {
 		b.samples.add(c.Source.Time)
 	}
 	t.last = c.Version
@@ -148,6 +159,9 @@ func (e *emitter) account(b *batch, c *schemas.Change, t *table, now time.Time) 
 	e.q.pos.Version = c.Version
 	e.q.added(now)
 }
+
+// timeless reports whether the change's time is not its own: that of a message outside of transactions is of what was before.
+func timeless(c *schemas.Change) bool { return c.Op == schemas.Message && c.Source.TxID == 0 }
 
 // encode appends the records of one change to b. An error says that the change cannot be published as it is.
 func (e *emitter) encode(b *batch, c *schemas.Change, t *table, now time.Time) error {
@@ -167,7 +181,9 @@ func (e *emitter) encode(b *batch, c *schemas.Change, t *table, now time.Time) e
 	value := b.data[start:len(b.data):len(b.data)]
 
 	version := e.versionHeader(b, c)
-	b.header(schemas.HeaderTable, t.version)
+	if t.described() {
+		b.header(schemas.HeaderTable, t.version)
+	}
 	if t.rows {
 		if len(value) == 0 {
 			value = nil // the tombstone is the delete

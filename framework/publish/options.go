@@ -63,6 +63,8 @@ type Options struct {
 	NoTombstones bool
 	// SkipTruncates leaves truncates out of the topics.
 	SkipTruncates bool
+	// Transactions publishes the begin and end of each transaction of the source's, and in every change its place in it.
+	Transactions bool
 	// BufferBytes bounds the memory for changes on their way to Kafka, up to one change more; 16 MiB when 0. When it is
 	// full the source waits.
 	BufferBytes int

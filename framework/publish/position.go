@@ -38,6 +38,8 @@ type positionDocument struct {
 	// State and StateDigest are each other's alternative.
 	State       json.RawMessage `json:"state"`
 	StateDigest string          `json:"state_digest"`
+	// Transaction is what has been published of the transaction that the version lies in, if its end is to tell.
+	Transaction *source.Transaction `json:"transaction"`
 	// Written is when, for the people who look.
 	Written time.Time `json:"written"`
 }
@@ -68,6 +70,13 @@ func appendPosition(dst []byte, connector string, p source.Position, digest stri
 	}
 	dst = fmt.Appendf(dst, `{"format":%d,"connector":%q,"version":%q,"written":%q,`,
 		format, connector, p.Version, now.UTC().Format(time.RFC3339Nano))
+	if p.Open != nil {
+		open, err := json.Marshal(p.Open)
+		if err != nil {
+			panic(err) // names and numbers always have a JSON form
+		}
+		dst = append(append(append(dst, `"transaction":`...), open...), ',')
+	}
 	if digest != "" {
 		return fmt.Appendf(dst, `"state_digest":%q}`, digest)
 	}
@@ -107,7 +116,7 @@ func parsePosition(value, state []byte) (source.Position, error) {
 	if len(d.State) == 0 || string(d.State) == "null" {
 		return source.Position{}, errors.New("it has no state")
 	}
-	return source.Position{State: d.State, Version: d.Version}, nil
+	return source.Position{State: d.State, Version: d.Version, Open: d.Transaction}, nil
 }
 
 // cleanState copies a state document, without the space around it, and refuses what would not come back.

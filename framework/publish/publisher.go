@@ -110,5 +110,7 @@ func (p *Publisher) env() source.Env {
 		Metrics:  p.opts.Metrics,
 		Standby:  p.stats.standby,
 		Progress: p.stats.progress,
+
+		Transactions: p.opts.Transactions,
 	}
 }

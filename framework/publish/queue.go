@@ -24,7 +24,8 @@ type queue struct {
 	// at the bound the emitter waits as if no batch were free.
 	excess, bound int
 
-	pos     source.Position // after the last Emit, Advance or SetState
+	pos     source.Position // after the last Emit, Advance or SetState, but for what counts holds
+	counts  counts          // of the upstream transaction that is open
 	emitted uint64          // changes so far: the committer sees by it that the source is quiet
 	oldest  time.Time       // when the first change that is still here was emitted
 	urgent  bool            // the position must be written even if no change is here
@@ -40,7 +41,8 @@ func newQueue(bytes int, from source.Position) *queue {
 	return &queue{
 		limit:  max(bytes/batchFootprint, 3),
 		bound:  bytes,
-		pos:    from,
+		pos:    source.Position{State: from.State, Version: from.Version},
+		counts: countsFrom(from),
 		wake:   make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
 		failed: make(chan struct{}),
@@ -104,6 +106,7 @@ func (q *queue) added(now time.Time) {
 }
 
 func (q *queue) seal() {
+	q.filling.end.Open = q.counts.open() // end is where the queue is: whoever moves that moves the other
 	q.excess += q.filling.excess()
 	q.full = append(q.full, q.filling)
 	q.filling = nil
@@ -157,7 +160,9 @@ func (q *queue) takeAll(buf []*batch) ([]*batch, source.Position) {
 		buf = append(buf, b)
 	}
 	q.urgent = false
-	return buf, q.pos
+	pos := q.pos
+	pos.Open = q.counts.open()
+	return buf, pos
 }
 
 // acked is the promise of every record of b. When the last one is on the brokers' disks the memory is free.

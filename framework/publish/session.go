@@ -154,6 +154,9 @@ func (t *tenure) publish(ctx context.Context, from source.Position) error {
 	hard, kill := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer kill(nil)
 
+	if !t.opts.Transactions {
+		from.Open = nil
+	}
 	q := newQueue(t.opts.BufferBytes, from)
 	committed, c := make(chan error, 1), t.committer(q, from)
 	go func() {

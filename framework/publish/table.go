@@ -32,7 +32,8 @@ type table struct {
 	rows       bool // the values are rows, without an envelope
 	partitions int32
 	compacted  bool
-	maxRecord  int // bytes, as recordSize counts
+	maxRecord  int    // bytes, as recordSize counts
+	counted    string // the name under which changes count in the end of their transaction
 	// version is the value of schemas.HeaderTable.
 	version []byte
 	// schemaID is the value of schemas.HeaderSchema.
@@ -140,11 +141,13 @@ func (ts *tables) prepare(ctx context.Context, t *schemas.Table) (*table, error)
 		return nil, err
 	}
 	encoder.SetIDs(key, value)
-	crash.Point("publish.before-description")
-	if err := ts.announce(ctx, to.name, value, t); err != nil {
-		return nil, err
+	if t.Content == schemas.ContentRows {
+		crash.Point("publish.before-description")
+		if err := ts.announce(ctx, to.name, value, t); err != nil {
+			return nil, err
+		}
+		crash.Point("publish.after-description")
 	}
-	crash.Point("publish.after-description")
 	s.emitted = ts.stats.changes.WithLabelValues(to.name)
 	known := newTable(t, encoder, to, s)
 	if to.name != topic.name {
@@ -177,13 +180,16 @@ func (ts *tables) look(ctx context.Context, s *stream, own, to topic) error {
 	return nil
 }
 
+// described reports whether the tables topic describes the table: it does unless the topic has no rows.
+func (t *table) described() bool { return t.table.Content == schemas.ContentRows }
+
 // place registers the table's schemas and returns the topic that its changes go to: its own, or the one beside it while
 // the registry refuses a schema. A table that is in quarantine stays there for the tenure, whatever becomes of its schema:
 // what it has in there comes before what is new.
 func (ts *tables) place(ctx context.Context, e *schemas.Encoder, own topic) (to topic, key, value uint32, err error) {
 	if !ts.aside[own.name] {
 		key, value, err = ts.register(ctx, e, ownSubject)
-		if err == nil || !ts.opts.Quarantine || !errors.Is(err, registry.ErrRefused) {
+		if err == nil || !ts.opts.Quarantine || !errors.Is(err, registry.ErrRefused) || e.Table().Content != schemas.ContentRows {
 			return own, key, value, err
 		}
 		ts.setAside(e.Table().String(), own.name, err)
@@ -206,9 +212,17 @@ func newTable(t *schemas.Table, e *schemas.Encoder, to topic, s *stream) *table 
 		partitions: to.partitions,
 		compacted:  to.compacted,
 		maxRecord:  to.maxRecord,
+		counted:    countedAs(t),
 		version:    binary.BigEndian.AppendUint64(nil, t.Version),
 		stream:     s,
 	}
+}
+
+func countedAs(t *schemas.Table) string {
+	if t.Content == schemas.ContentMessages {
+		return schemas.MessagesCounted
+	}
+	return t.String()
 }
 
 // stream returns what the versions of t share, and refuses a topic that another table already has.

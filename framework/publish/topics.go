@@ -103,6 +103,9 @@ func (ts *topics) forTable(ctx context.Context, name string, t *schemas.Table) (
 		err := fmt.Errorf("table %s has the topic %s, which is kept for the quarantine of topic %s", t, name, of)
 		return topic{}, failure.As(failure.Config, err, "rename the table or leave it out of the connector's tables")
 	}
+	if t.Content != schemas.ContentRows {
+		return ts.forSpecial(ctx, name, t)
+	}
 	want := max(ts.opts.Topics.Partitions, 1)
 	found, err := ts.ensure(ctx, name, want, ts.opts.Topics.Configs)
 	if err != nil {
@@ -117,6 +120,20 @@ func (ts *topics) forTable(ctx context.Context, name string, t *schemas.Table) (
 		return topic{}, failure.As(failure.Config, err, "set the topic's cleanup.policy to delete")
 	}
 	return found, nil
+}
+
+// forSpecial makes the topic of messages or of transactions, or checks the one that is there. Its records are events with a key
+// that many of them share, so it is never compacted, and has one partition: their order is all that they have. One that
+// somebody has made with more is taken as it is.
+func (ts *topics) forSpecial(ctx context.Context, name string, t *schemas.Table) (topic, error) {
+	configs := maps.Clone(ts.opts.Topics.Configs)
+	delete(configs, "cleanup.policy")
+	found, err := ts.ensure(ctx, name, 1, configs)
+	if err == nil && found.compacted {
+		err = fmt.Errorf("topic %s is compacted, which would lose %s", name, t.Content)
+		err = failure.As(failure.Config, err, "set the topic's cleanup.policy to delete")
+	}
+	return found, err
 }
 
 // losesValues says why compaction would lose something of the table, "" if it would not.

@@ -219,6 +219,7 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 		LowestLatency:  c.Latency == "lowest",
 		NoTombstones:   !c.Tombstones,
 		SkipTruncates:  slices.Contains(c.SkippedOperations, "t"),
+		Transactions:   c.ProvideTransactionMetadata,
 		BufferBytes:    int(c.Buffer),
 		DrainTimeout:   c.ShutdownTimeout,
 		Log:            log,

@@ -44,6 +44,19 @@ type Position struct {
 	// Version is the version of the last change that is covered, or what Advance said. Changes up to and including it
 	// must not be emitted again.
 	Version schemas.Version
+	// Open is the framework's own: what has been published of the upstream transaction that Version lies in, nil unless
+	// Env.Transactions asked for it. Sources leave it alone.
+	Open *Transaction
+}
+
+// Transaction is what has been published of an upstream transaction, its begin included.
+type Transaction struct {
+	// High is that of the versions of its changes.
+	High uint64 `json:"high"`
+	// Events is how many changes there are, of all tables, and Counts of which tables they are, in the order in which the
+	// tables were met.
+	Events int64           `json:"events"`
+	Counts []schemas.Count `json:"counts,omitempty"`
 }
 
 // Emitter takes what a Source reads. Its methods are called from the goroutine of Run only. They block while the
@@ -70,6 +83,11 @@ type Env struct {
 	Metrics prometheus.Registerer
 	// Standby is told (true) when Lease begins to wait for another instance and (false) when it stops waiting.
 	Standby func(waiting bool, holder string)
+	// Transactions asks for a change with the operation Begin before, and one with End behind, the changes of each upstream
+	// transaction, for the table that schemas.TransactionTable gives. Their versions are (High, 0) and one behind the last
+	// change's, High being the transaction's. A transaction that is sent again, in part or to its end, begins with its Begin
+	// again: whether that was published the framework knows. A source that has no transactions leaves them out.
+	Transactions bool
 	// Progress is told how far behind upstream the source is, in bytes of its log where it knows that, else -1; and whether
 	// it is reading a snapshot: rows done and expected (0: unknown).
 	Progress func(p Progress)

@@ -1,6 +1,7 @@
 package types
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ var changeCases = []struct{ id, table, want string }{
 	{"PG-172", "t_unlogged", ""},
 	{"PG-173", "t_tr1", "c:1 c:2 t c:3 t c:4 t c:5"},
 	{"PG-174", "t_fkc", "c:1 c:2 u:1 u:2 d:1 x:1 d:2 x:2"},
-	{"PG-175", "t_ctas", "c c c c:4 c:5"},
+	{"PG-175", "t_ctas", "c:1 c:2 c:3 c:4 c:5"},
 	{"PG-183", "t_again", "c:new"}, // the first table of the name was gone before the source began
 	{"PG-187", "t_rw", "c:1 c:2 c:3 c:4 c:5 c:6 c:7 c:8 c:9 c:10 c:11"},
 	{"PG-188", "t_richg", "c:1 u:1 u:1 d:1 x:1"},
@@ -49,6 +50,24 @@ func TestChanges(t *testing.T) {
 		})
 	}
 	t.Run("PG-190", func(t *testing.T) { r.savepoints(t) })
+	t.Run("PG-192", func(t *testing.T) { r.logicalMessages(t) })
+}
+
+// logicalMessages are in the order of the log: one outside of transactions comes before the transaction around it, and outlives its end.
+func (r *run) logicalMessages(t *testing.T) {
+	var got []string
+	for _, rec := range r.streamed.records[r.prefix+".message"] {
+		message := rec.value.(map[string]any)["message"].(map[string]any)
+		content, err := hex.DecodeString(strings.TrimPrefix(message["content"].(string), "0x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s:%s", message["prefix"], content))
+	}
+	want := []string{"types:tx message", "types:not tx", "types:in tx", "types:survives rollback", ":", "bin:\x00\xff\x10", "types:@@END"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // operation is a record as its letter and its key's values.

@@ -156,13 +156,20 @@ func (m *maker) common(kind, name string) string {
 		kind, name, m.kafka, m.registry, m.name)
 }
 
+// likeDebezium has a source leave out, and write besides, what Debezium did when it was captured.
+const likeDebezium = "provide_transaction_metadata: true\nskipped_operations: [t]\n"
+
 // start starts a source whose topics begin with the run's name and the suffix.
 func (m *maker) start(suffix, options, prefix string) *programs.Program {
 	name := m.name + "_" + suffix
 	if prefix == "" {
 		prefix = name
 	}
-	p := programs.New(m.t, "postgres-source", m.common("postgres-source", name)+
+	common := m.common("postgres-source", name)
+	if strings.HasPrefix(suffix, "omitting") {
+		common += likeDebezium
+	}
+	p := programs.New(m.t, "postgres-source", common+
 		fmt.Sprintf("delivery: at_least_once\ntopics: {config: {max.message.bytes: 8388608}}\ntopic_prefix: %s\npostgres: {url: %q, %s, tables: [%s]}\n", prefix, m.source, options, chosen))
 	p.Start()
 	return p

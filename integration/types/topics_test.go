@@ -37,11 +37,9 @@ func (r *record) part(name string) map[string]any {
 }
 
 func (r *record) op() string {
-	v, ok := r.value.(map[string]any)
-	if !ok {
-		return ""
-	}
-	return v["op"].(string)
+	v, _ := r.value.(map[string]any)
+	op, _ := v["op"].(string)
+	return op
 }
 
 // raw returns what the header beside the value says of a column of after.

@@ -33,11 +33,12 @@ type decoder struct {
 	offsets, tables string
 	headers         bool
 	codecs          map[uint32]*goavro.Codec // of Avro that is no change event; nil for a change event's schema
+	kinds           map[uint32]Kind          // of the same schemas' records
 }
 
 func newDecoder(o *Options) *decoder {
 	d := &decoder{
-		registry: o.Registry, headers: o.Headers, codecs: map[uint32]*goavro.Codec{},
+		registry: o.Registry, headers: o.Headers, codecs: map[uint32]*goavro.Codec{}, kinds: map[uint32]Kind{},
 		offsets: o.InternalPrefix + ".offsets.", tables: o.InternalPrefix + ".tables",
 	}
 	if o.Registry != nil {
@@ -128,7 +129,10 @@ func (d *decoder) change(ctx context.Context, e *Event, r *kgo.Record) {
 		return
 	}
 	if value, ok := d.other(ctx, r.Value); ok {
-		e.Kind, e.Document = RecordKind, value
+		id, _, _ := schemas.SplitWire(r.Value)
+		if e.Kind, e.Document, e.Version = d.kinds[id], value, versionOf(r); e.Kind == MessageKind {
+			e.Op = string(rune(schemas.Message))
+		}
 		return
 	}
 	e.Kind = UnreadableKind
@@ -182,7 +186,7 @@ func (d *decoder) other(ctx context.Context, b []byte) (value json.RawMessage, o
 		if !schemas.IsEnvelope(text) {
 			codec, _ = goavro.NewCodecForStandardJSONFull(text) // nil for a schema that goavro cannot read
 		}
-		d.codecs[id] = codec
+		d.codecs[id], d.kinds[id] = codec, kindOf(text)
 	}
 	if codec == nil {
 		return nil, false
@@ -193,6 +197,17 @@ func (d *decoder) other(ctx context.Context, b []byte) (value json.RawMessage, o
 	}
 	value, err = codec.TextualFromNative(nil, native)
 	return value, err == nil && json.Valid(value)
+}
+
+// kindOf tells what records of a schema are that is no change event's.
+func kindOf(schema string) Kind {
+	switch schemas.ContentOf(schema) {
+	case schemas.ContentMessages:
+		return MessageKind
+	case schemas.ContentTransactions:
+		return MarkKind
+	}
+	return RecordKind
 }
 
 // position reads a record of an offsets topic.

@@ -19,6 +19,8 @@ const (
 	TenureKind     Kind = "tenure"      // who publishes, in the same topic
 	TableKind      Kind = "table"       // a version of a table, in the tables topic
 	DeadLetterKind Kind = "dead_letter" // in the topic of a connector's dead letters
+	MessageKind    Kind = "message"     // a logical message: PREFIX.message
+	MarkKind       Kind = "transaction" // a transaction's begin or end: PREFIX.transaction
 	RecordKind     Kind = "record"      // Avro that is no change event
 	UnreadableKind Kind = "unreadable"  // see Error and Hex
 )
@@ -47,7 +49,7 @@ type Event struct {
 	// DeadLetter is where a dead letter comes from and why; the fields above are then those of its origin.
 	DeadLetter *DeadLetter `json:"dead_letter,omitempty"`
 	// Document is the record's own JSON: a position, state, tenure, table, or a source's dead letter; or the value of a record
-	// that is no change event.
+	// that is no change event, such as a message.
 	Document json.RawMessage `json:"document,omitempty"`
 	Headers  []Header        `json:"headers,omitempty"`
 	// Error says why the value or key could not be decoded, and Hex begins it.

@@ -24,7 +24,7 @@ type condition struct{ column, text string }
 
 var operations = []string{"r", "c", "u", "d", "t", "m"}
 
-var kinds = []Kind{ChangeKind, TombstoneKind, PositionKind, StateKind, TenureKind, TableKind, DeadLetterKind, RecordKind, UnreadableKind}
+var kinds = []Kind{ChangeKind, TombstoneKind, PositionKind, StateKind, TenureKind, TableKind, DeadLetterKind, MessageKind, MarkKind, RecordKind, UnreadableKind}
 
 // NewFilter makes a filter of keys, each column=value, a JSON object or a value alone, all of which must match; and of
 // operations or kinds, one of which must.

@@ -452,6 +452,61 @@ func TestForeignTopicsAreReadable(t *testing.T) {
 	}
 }
 
+// TestMessagesAndTransactionsAreReadable shows what stands in the topics without rows.
+func TestMessagesAndTransactionsAreReadable(t *testing.T) {
+	record := func(topic string, c schemas.Change) *kgo.Record {
+		encoder, err := schemas.NewEncoder(c.Table, schemas.Mapping{Prefix: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := w.registry.Register(t.Context(), topic+"-key", encoder.KeySchema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := w.registry.Register(t.Context(), topic+"-value", encoder.ValueSchema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoder.SetIDs(key, value)
+		c.Source = schemas.Origin{Time: committed.UnixMicro(), TxID: 771, LSN: 26475808}
+		r := &kgo.Record{Headers: []kgo.RecordHeader{{Key: schemas.HeaderVersion, Value: schemas.Version{High: 7, Low: 1}.AppendBinary(nil)}}}
+		if r.Key, err = encoder.AppendKey(nil, c.Key()); err == nil {
+			r.Value, err = encoder.AppendValue(nil, &c, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	message, marks := schemas.MessageTable("postgresql", "shop", schemas.Type{Kind: schemas.Bytes}), schemas.TransactionTable("postgresql", "shop")
+	id := []schemas.Value{schemas.StringValue("771:26475808")}
+	put(t, "shop.message", record("shop.message", schemas.Change{
+		Table: message, Op: schemas.Message, After: []schemas.Value{schemas.StringValue("outbox"), schemas.BytesValue([]byte("two words"))},
+	}))
+	put(t, "shop.transaction", record("shop.transaction", schemas.Change{Table: marks, Op: schemas.Begin, After: id}),
+		record("shop.transaction", schemas.Change{
+			Table: marks, Op: schemas.End, After: id, Place: schemas.Place{Total: 3}, Counts: []schemas.Count{{Table: "public.a", Events: 2}, {Table: "public.b", Events: 1}},
+		}))
+	for topic, want := range map[string][]string{
+		"shop.message":     {`message    prefix=outbox`, `"two words"`},
+		"shop.transaction": {"transaction  id=771:26475808", "BEGIN\n", "END of 3 events: public.a 2, public.b 1\n"},
+	} {
+		text := shown(t, Options{Topic: topic, From: "beginning"})
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: no %q in\n%s", topic, part, text)
+			}
+		}
+	}
+	got := events(t, Options{Topic: "shop.message", From: "beginning", Ops: []string{"m"}})
+	if len(got) != 1 || got[0]["kind"] != "message" || got[0]["version"] == nil || got[0]["document"].(map[string]any)["message"] == nil {
+		t.Errorf("got %v", got)
+	}
+	if got = events(t, Options{Topic: "shop.transaction", From: "beginning"}); len(got) != 2 || got[1]["kind"] != "transaction" {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestATableThatNothingDescribesIsShownByItsSchema(t *testing.T) {
 	all := events(t, Options{Topic: ordersTopic, From: "beginning", Count: 3, InternalPrefix: "elsewhere"})
 	if len(all) != 3 || all[2]["kind"] != "change" || all[2]["after"].(map[string]any)["total"] != "1.26" {

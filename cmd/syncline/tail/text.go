@@ -100,10 +100,47 @@ func what(e *Event) string {
 		text = positionText(e)
 	case TableKind:
 		text = tableText(e)
+	case MessageKind:
+		text = messageText(e)
+	case MarkKind:
+		text = markText(e)
 	case StateKind, TenureKind, RecordKind:
 		text = shortened(string(e.Document), documentMost)
 	}
 	return strings.TrimLeft(text+errorText(e), " ")
+}
+
+// messageText shows a message's content, which the key's prefix stands beside.
+func messageText(e *Event) string {
+	var d struct{ Message struct{ Content string } }
+	if err := json.Unmarshal(e.Document, &d); err != nil {
+		return shortened(string(e.Document), documentMost)
+	}
+	return printable(shortened(d.Message.Content, documentMost))
+}
+
+// markText shows what a begin or end says.
+func markText(e *Event) string {
+	var d struct {
+		Status string
+		Events *int64 `json:"event_count"`
+		Tables []struct {
+			Name   string `json:"data_collection"`
+			Events int64  `json:"event_count"`
+		} `json:"data_collections"`
+	}
+	if err := json.Unmarshal(e.Document, &d); err != nil || d.Events == nil {
+		return d.Status
+	}
+	text := fmt.Sprintf("%s of %d events", d.Status, *d.Events)
+	for i, t := range d.Tables {
+		separator := ", "
+		if i == 0 {
+			separator = ": "
+		}
+		text += fmt.Sprintf("%s%s %d", separator, t.Name, t.Events)
+	}
+	return text
 }
 
 func errorText(e *Event) string {
