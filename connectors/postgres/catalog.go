@@ -199,6 +199,8 @@ type wireColumn struct {
 	nullable bool
 	// labels of an enum, nil for other types and in a snapshot.
 	labels labelSet
+	// composite is the number of attributes of a composite type, or of the elements of an array of one.
+	composite int
 }
 
 // layout makes a table out of the attributes that the server sends, in the order in which it sends them. The version is
@@ -236,7 +238,7 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 			Nullable: !notNull, Default: a.def, Generated: a.generated, Key: key,
 		})
 	}
-	return l, nil
+	return l, c.describeTypes(ctx, l)
 }
 
 // systemName is Debezium's name of the connector.
