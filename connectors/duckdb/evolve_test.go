@@ -231,7 +231,7 @@ func TestStatements(t *testing.T) {
 	var got []string
 	add := func(statements ...string) { got = append(got, statements...) }
 	have := &target{catalog: "warehouse", schema: "shop", name: `or"ders`}
-	create, err := createTable(have, table)
+	create, err := createTable(have, table, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestStatements(t *testing.T) {
 	known := record{names: names{1: "id", 2: "part", 3: "total", 4: "any", 5: "at", 6: "doc", 7: "tags", 8: "every"}}
 	changed := tableOf(`or"ders`, 1, col("id", kind(schemas.Int64)), col("piece", kind(schemas.String)), col("any", decimal(14, 4)), col("total", decimal(0, 0)),
 		withID(9, withDefault("0.5", col("at", kind(schemas.Float64)))))
-	statements, _, err := planChanges(have, known, changed)
+	statements, _, err := planChanges(have, known, changed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,9 @@ func makeRun(t *testing.T) {
 			topics = append(topics, fmt.Sprintf("%q", topic))
 		}
 	}
-	r.reports["postgres"] = m.load(from, topics, "postgres-sink", fmt.Sprintf("postgres: {url: %q}", engines.Database(t)))
-	r.reports["duckdb"] = m.load(from, notInDuckDB(topics), "duckdb-sink", fmt.Sprintf("duckdb: {path: %q}", filepath.Join(t.TempDir(), "types.duckdb")))
+	r.reports["postgres"] = m.load(from, topics, "postgres-sink", fmt.Sprintf("postgres: {url: %q}", withExtensions(t)))
+	r.reports["duckdb"] = m.load(from, notInDuckDB(topics), "duckdb-sink",
+		fmt.Sprintf("duckdb: {path: %q, text_columns: [%s]}", filepath.Join(t.TempDir(), "types.duckdb"), asText))
 	for set, options := range handlingModes {
 		m.modes(r, set, options)
 	}
