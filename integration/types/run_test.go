@@ -34,6 +34,8 @@ type run struct {
 	reports map[string]map[string]verified
 	// modes are the topics of sources with handling modes, by the set of modes.
 	modes map[string]*topics
+	// wrong are what verify says of the two targets of streamed after wrongValues were written to the source.
+	wrong map[string]map[string]verified
 }
 
 // verified is what verify says of a table.
@@ -90,7 +92,7 @@ func makeRun(t *testing.T) {
 	m.untilSnapshot(late, name+"_late")
 	r := &run{
 		prefix: name, streamed: readTopics(t, m.kafka, m.registry, name), omitting: readTopics(t, m.kafka, m.registry, name+"_omitting"),
-		late: readTopics(t, m.kafka, m.registry, name+"_late"), reports: map[string]map[string]verified{}, modes: map[string]*topics{},
+		late: readTopics(t, m.kafka, m.registry, name+"_late"), reports: map[string]map[string]verified{}, modes: map[string]*topics{}, wrong: map[string]map[string]verified{},
 	}
 	late.Stop()
 	var topics []string
@@ -99,11 +101,16 @@ func makeRun(t *testing.T) {
 			topics = append(topics, fmt.Sprintf("%q", topic))
 		}
 	}
-	r.reports["postgres"] = m.load(from, topics, "postgres-sink", fmt.Sprintf("postgres: {url: %q}", withExtensions(t)))
-	r.reports["duckdb"] = m.load(from, notInDuckDB(topics), "duckdb-sink",
+	targets := map[string]string{} // their configurations
+	r.reports["postgres"], targets["postgres"] = m.load(from, topics, "postgres-sink", fmt.Sprintf("postgres: {url: %q}", withExtensions(t)))
+	r.reports["duckdb"], targets["duckdb"] = m.load(from, notInDuckDB(topics), "duckdb-sink",
 		fmt.Sprintf("duckdb: {path: %q, text_columns: [%s]}", filepath.Join(t.TempDir(), "types.duckdb"), asText))
 	for set, options := range handlingModes {
 		m.modes(r, set, options)
+	}
+	m.writeWrongValues()
+	for engine, to := range targets {
+		r.wrong[engine] = m.verify(from.Config, to)
 	}
 	theRun.run = r
 }
@@ -131,7 +138,7 @@ func (m *maker) modes(r *run, set, options string) {
 		}
 	}
 	slices.Sort(topics)
-	r.reports[set] = m.load(from, slices.Compact(topics), "postgres-sink", fmt.Sprintf("postgres: {url: %q}", engines.Database(m.t)))
+	r.reports[set], _ = m.load(from, slices.Compact(topics), "postgres-sink", fmt.Sprintf("postgres: {url: %q}", engines.Database(m.t)))
 }
 
 // maker makes the run.
@@ -235,8 +242,8 @@ func (m *maker) stream() (from *programs.Program) {
 	return from
 }
 
-// load has a sink load the topics, and returns what verify says of its tables.
-func (m *maker) load(from *programs.Program, topics []string, kind, section string) map[string]verified {
+// load has a sink load the topics, and returns what verify says of its tables, and its configuration.
+func (m *maker) load(from *programs.Program, topics []string, kind, section string) (tables map[string]verified, config string) {
 	t := m.t
 	to := programs.New(t, kind, m.common(kind, m.name+"-"+kind+shortName(topics))+fmt.Sprintf("topics: [%s]\n%s\n", strings.Join(topics, ", "), section))
 	to.Start()
@@ -260,7 +267,13 @@ func (m *maker) load(from *programs.Program, topics []string, kind, section stri
 		return nil
 	})
 	to.Stop()
-	command := exec.CommandContext(t.Context(), programs.Path(t, "syncline"), "verify", "--json", from.Config, to.Config)
+	return m.verify(from.Config, to.Config), to.Config
+}
+
+// verify compares a source with a target, by their configurations, and returns what it says of each table.
+func (m *maker) verify(from, to string) map[string]verified {
+	t := m.t
+	command := exec.CommandContext(t.Context(), programs.Path(t, "syncline"), "verify", "--json", from, to)
 	out, err := command.Output()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
