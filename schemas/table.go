@@ -1,6 +1,9 @@
 package schemas
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Table describes the rows of one source table at one version. It is immutable: a change of the source's table makes a
 // new Table with a higher Version.
@@ -35,7 +38,9 @@ type Column struct {
 	// SourceType is the source's own text of the type with its modifiers, such as "numeric(10,2)" or "jsonb". A target
 	// of the same system makes its column from it.
 	SourceType string `json:"source_type"`
-	Nullable   bool   `json:"nullable"`
+	// Types are the user's types that SourceType names or is made of, through all levels, in no order that means anything.
+	Types    []UserType `json:"types,omitempty"`
+	Nullable bool       `json:"nullable"`
 	// Default is the source's default expression, "" when there is none.
 	Default string `json:"default,omitempty"`
 	// Generated marks a serial or identity column: its values come from a sequence.
@@ -96,7 +101,8 @@ func (t *Table) SameShape(u *Table) bool {
 	for i := range t.Columns {
 		a, b := &t.Columns[i], &u.Columns[i]
 		if a.ID != b.ID || a.Name != b.Name || !a.Type.Equal(b.Type) || a.SourceType != b.SourceType ||
-			a.Nullable != b.Nullable || a.Default != b.Default || a.Generated != b.Generated || a.Key != b.Key {
+			a.Nullable != b.Nullable || a.Default != b.Default || a.Generated != b.Generated || a.Key != b.Key ||
+			!slices.EqualFunc(a.Types, b.Types, UserType.Equal) {
 			return false
 		}
 	}

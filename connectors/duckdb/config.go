@@ -16,6 +16,10 @@ type SinkConfig struct {
 	Threads int `yaml:"threads"`
 	// MemoryLimit bounds the memory that DuckDB uses, such as "2GB"; without it DuckDB takes up to 80 % of the machine's.
 	MemoryLimit string `yaml:"memory_limit"`
+	// TextColumns are patterns "schema.table.column", by the names at the target, of columns that are VARCHAR with PostgreSQL's
+	// exact text: for numeric, arrays and timestamps with values that DuckDB's types do not hold. It counts for new columns,
+	// and makes text of a DECIMAL that is there.
+	TextColumns []string `yaml:"text_columns"`
 }
 
 var sinkDefaults = SinkConfig{Schema: "syncline"}

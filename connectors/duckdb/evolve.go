@@ -74,7 +74,7 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 	var statements []string
 	after := record{names: names{}, version: sourceVersion(t), made: true}
 	if len(have.columns) == 0 {
-		create, err := createTable(have, t)
+		create, err := createTable(have, t, s.texts)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -82,7 +82,7 @@ func (s *Sink) makeReady(ctx context.Context, t *sink.Table) (*target, []string,
 		for i := range t.Columns {
 			after.names.learn(&t.Columns[i])
 		}
-	} else if statements, after, err = planChanges(have, known, t); err != nil {
+	} else if statements, after, err = planChanges(have, known, t, s.texts); err != nil {
 		return nil, nil, err
 	}
 	for _, statement := range statements {

@@ -231,7 +231,7 @@ func TestStatements(t *testing.T) {
 	var got []string
 	add := func(statements ...string) { got = append(got, statements...) }
 	have := &target{catalog: "warehouse", schema: "shop", name: `or"ders`}
-	create, err := createTable(have, table)
+	create, err := createTable(have, table, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestStatements(t *testing.T) {
 	known := record{names: names{1: "id", 2: "part", 3: "total", 4: "any", 5: "at", 6: "doc", 7: "tags", 8: "every"}}
 	changed := tableOf(`or"ders`, 1, col("id", kind(schemas.Int64)), col("piece", kind(schemas.String)), col("any", decimal(14, 4)), col("total", decimal(0, 0)),
 		withID(9, withDefault("0.5", col("at", kind(schemas.Float64)))))
-	statements, _, err := planChanges(have, known, changed)
+	statements, _, err := planChanges(have, known, changed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,4 +409,40 @@ func TestARenameOntoAColumnThatIsNotOursStops(t *testing.T) {
 	sqlOf(t, s, "ALTER TABLE shop.customers RENAME COLUMN remark TO mine")
 	mustEvolve(t, s, renamed)
 	wantRows(t, s, "SELECT id, name, remark, mine FROM shop.customers", "1|a|n|mine")
+}
+
+func TestAColumnFollowsItsType(t *testing.T) {
+	enum := func(labels ...string) schemas.Type { return schemas.Type{Kind: schemas.Enum, Labels: labels} }
+	composite := schemas.Type{Kind: schemas.String, Form: schemas.FormUnknown}
+	list := schemas.ArrayValue
+	for _, c := range []struct {
+		name          string
+		from, to      schemas.Type
+		before, after schemas.Value
+		want          string // the column's type, and both values
+	}{
+		{"int to bigint", kind(schemas.Int32), kind(schemas.Int64), num(1), num(1 << 40), "BIGINT 1 1099511627776"},
+		{"real to double precision", kind(schemas.Float32), kind(schemas.Float64), schemas.FloatValue(0.5), schemas.FloatValue(0.1), "DOUBLE 0.5 0.1"},
+		{"varchar(3) to text", schemas.Type{Kind: schemas.String, Length: 3}, kind(schemas.String), text("abc"), text("abcd"), "VARCHAR abc abcd"},
+		{"numeric(4,2) to numeric(6,3)", decimal(4, 2), decimal(6, 3), schemas.DecimalValue(unscaled("150"), 2), schemas.DecimalValue(unscaled("1501"), 3), "DECIMAL(6,3) 1.500 1.501"},
+		{"numeric(4,2) to numeric", decimal(4, 2), decimal(0, 0), schemas.DecimalValue(unscaled("150"), 2), schemas.SpecialDecimal(schemas.NaN), "VARCHAR 1.50 NaN"},
+		{"int[] to bigint[]", arrayOf(kind(schemas.Int32)), arrayOf(kind(schemas.Int64)), list([]schemas.Value{num(1)}), list([]schemas.Value{num(1 << 40)}), "BIGINT[] [1] [1099511627776]"},
+		{"label added", enum("a"), enum("a", "b"), text("a"), text("b"), "VARCHAR a b"},
+		{"attribute added", composite, composite, text("(a,1)"), text("(a,1,b)"), "VARCHAR (a,1) (a,1,b)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newTest(t)
+			v1 := versionOf(1, col("id", kind(schemas.Int32)), col("v", c.from))
+			v2 := versionOf(2, col("id", kind(schemas.Int32)), col("v", c.to))
+			mustEvolve(t, s, v1)
+			mustWrite(t, s, batch(v1, row(sink.Upsert, num(1), c.before)))
+			mustEvolve(t, s, v2)
+			mustWrite(t, s, batch(v2, row(sink.Upsert, num(2), c.after)))
+			got := rowsOf(t, s, "SELECT data_type FROM duckdb_columns() WHERE table_name = 'orders' AND column_name = 'v'")
+			got = append(got, rowsOf(t, s, "SELECT v FROM shop.orders ORDER BY id")...)
+			if text := strings.Join(got, " "); text != c.want {
+				t.Errorf("%s, want %s", text, c.want)
+			}
+		})
+	}
 }

@@ -45,7 +45,7 @@ type filler interface {
 // newFiller returns the filler for values of type t that go into a stage's column of the given type.
 func newFiller(t schemas.Type, stageType string) (filler, error) {
 	if stageType == "VARCHAR" || stageType == "JSON" {
-		return textFiller{&scratch{}, t.Kind == schemas.Decimal}, nil
+		return textFiller{&scratch{}, t}, nil
 	}
 	switch t.Kind {
 	case schemas.Bool:
@@ -379,11 +379,11 @@ func (bytesFiller) fill(v vector, values []schemas.Value) (int, error) {
 // scratch is memory for texts that are made here.
 type scratch struct{ buf []byte }
 
-// textFiller writes what a column of text takes: text, and the exact text of decimals and of values that only the
-// source's text can tell.
+// textFiller writes what a column of text takes: text, and the exact text of other values of its type, as PostgreSQL prints
+// it, or as the source did where only its text can tell the value.
 type textFiller struct {
 	*scratch
-	decimal bool
+	t schemas.Type
 }
 
 var errNotUTF8 = errors.New("the text is not valid UTF-8")
@@ -399,11 +399,11 @@ func (f textFiller) fill(v vector, values []schemas.Value) (int, error) {
 				return i, errNotUTF8
 			}
 			v.setBytes(i, b)
-		case schemas.KindDecimal:
-			if !f.decimal {
+		case schemas.KindDecimal, schemas.KindInt, schemas.KindArray:
+			if f.t.Kind != schemas.Decimal && mayMisfit(f.t) == "" {
 				return i, misfit(x)
 			}
-			f.buf = appendDecimal(f.buf[:0], x)
+			f.buf = schemas.AppendText(f.buf[:0], &f.t, x)
 			v.setBytes(i, f.buf)
 		default:
 			return i, misfit(x)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/syncline-io/syncline/framework/config"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/sink"
 	"github.com/syncline-io/syncline/framework/warehouse"
@@ -64,8 +65,24 @@ func (r record) column(t *sink.Table, i int) string {
 	return c.Name
 }
 
+// textColumns chooses columns that are kept as text although DuckDB has a type for most of their values.
+type textColumns config.Pattern
+
+// choose reports whether column c of t is to be text, which counts for types that may misfit alone.
+func (p textColumns) choose(t *sink.Table, c *schemas.Column) bool {
+	return mayMisfit(c.Type) != "" && config.Pattern(p).Matches(t.String()+"."+c.Name)
+}
+
+// columnType is the type of a new column for c.
+func (p textColumns) columnType(t *sink.Table, c *schemas.Column) (string, error) {
+	if p.choose(t, c) {
+		return "VARCHAR", nil
+	}
+	return columnType(c.Type)
+}
+
 // createTable returns the statement that makes t's table under the name of have, which has no columns.
-func createTable(have *target, t *sink.Table) (string, error) {
+func createTable(have *target, t *sink.Table, texts textColumns) (string, error) {
 	if len(t.Columns) == 0 {
 		return "", failure.As(failure.Config, fmt.Errorf("table %s has no columns", t), "leave it out")
 	}
@@ -76,7 +93,7 @@ func createTable(have *target, t *sink.Table) (string, error) {
 	fmt.Fprintf(&b, "CREATE TABLE %s (", have.quoted())
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		columnType, err := columnType(c.Type)
+		columnType, err := texts.columnType(t, c)
 		if err != nil {
 			return "", conflict(t, c.Name, err.Error())
 		}
@@ -97,11 +114,11 @@ func createTable(have *target, t *sink.Table) (string, error) {
 //
 // Rows of a version that the target has passed, such as those of a partition that lags behind, go into the columns as
 // they are named now: nothing is renamed back.
-func planChanges(have *target, known record, t *sink.Table) ([]string, record, error) {
+func planChanges(have *target, known record, t *sink.Table, texts textColumns) ([]string, record, error) {
 	if err := checkNames(t); err != nil {
 		return nil, known, err
 	}
-	p := planner{table: t, now: &target{catalog: have.catalog, schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version, made: true}}
+	p := planner{table: t, texts: texts, now: &target{catalog: have.catalog, schema: have.schema, name: have.name}, record: record{names: names{}, version: known.version, made: true}}
 	p.now.columns = append(p.now.columns, have.columns...)
 	for id, name := range known.names {
 		if p.now.column(name) >= 0 {
@@ -129,6 +146,7 @@ func planChanges(have *target, known record, t *sink.Table) ([]string, record, e
 type planner struct {
 	record
 	table      *sink.Table
+	texts      textColumns
 	now        *target // the table after the statements so far
 	statements []string
 }
@@ -186,7 +204,7 @@ func (p *planner) rename() error {
 // fitColumn adds the column or makes it wide enough.
 func (p *planner) fitColumn(i int) error {
 	c, name := &p.table.Columns[i], p.column(p.table, i)
-	wants, err := columnType(c.Type)
+	wants, err := p.texts.columnType(p.table, c)
 	if err != nil {
 		return conflict(p.table, c.Name, err.Error())
 	}
@@ -196,8 +214,15 @@ func (p *planner) fitColumn(i int) error {
 		return nil
 	}
 	have := &p.now.columns[at]
-	widened, ok := fit(have.columnType, c.Type)
-	if !ok {
+	asText := p.texts.choose(p.table, c)
+	widened, ok := fit(have.columnType, c.Type, asText)
+	switch {
+	case !ok && asText:
+		return conflict(p.table, c.Name, fmt.Sprintf("is %s in the target, which cannot become the text that text_columns asks for", have.columnType))
+	case !ok && have.columnType == "VARCHAR" && mayMisfit(c.Type) != "":
+		return conflict(p.table, c.Name, fmt.Sprintf("is VARCHAR in the target, and the source's is %s (%s): name the column in text_columns to keep it as text",
+			c.SourceType, c.Type))
+	case !ok:
 		return conflict(p.table, c.Name, fmt.Sprintf("is %s in the target, and the source's %s (%s) does not fit into it",
 			have.columnType, c.SourceType, c.Type))
 	}

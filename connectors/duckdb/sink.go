@@ -43,6 +43,7 @@ type Sink struct {
 	session *session
 	ledger  ledger
 	columns string // our table of column names, quoted
+	texts   textColumns
 	log     *zap.Logger
 	// tables holds what is compiled, by the target's name.
 	tables map[string]*loader
@@ -76,6 +77,7 @@ func openSink(ctx context.Context, cfg SinkConfig, env sink.Env) (*Sink, error) 
 			session: session, connector: warehouse.QuoteText(env.Name), table: quoteTable(session.catalog, cfg.Schema, "ledger"),
 		},
 		columns: quoteTable(session.catalog, cfg.Schema, "columns"),
+		texts:   textColumns(cfg.TextColumns),
 		log:     log,
 		tables:  map[string]*loader{},
 	}

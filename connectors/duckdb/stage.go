@@ -135,7 +135,11 @@ func (s *stage) fillKeeps(column func(int) vector, rows []sink.Row) {
 
 // refuse says that a row can never be taken, and why.
 func (s *stage) refuse(row *sink.Row, column int, err error) error {
-	return failure.As(failure.Refused, fmt.Errorf("table %s, key %s: column %q: %w", s.table, s.keyOf(row), s.table.Columns[column].Name, err), "")
+	c, hint := &s.table.Columns[column], ""
+	if values := mayMisfit(c.Type); values != "" && !errors.Is(err, errNotUTF8) {
+		hint = fmt.Sprintf("name the column in duckdb.text_columns and read the record again: as text it holds %s", values)
+	}
+	return failure.As(failure.Refused, fmt.Errorf("table %s, key %s: column %q: %w", s.table, s.keyOf(row), c.Name, err), hint)
 }
 
 // keyOf gives the key of a row for a message.

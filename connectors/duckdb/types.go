@@ -12,9 +12,10 @@ import (
 // maxDecimal is the number of digits that DuckDB's DECIMAL holds.
 const maxDecimal = 38
 
-// columnType returns the type of the column that holds every value of t unchanged. What no DuckDB type of its own holds
+// columnType returns the type of the column that holds the values of t unchanged. What no DuckDB type of its own holds
 // becomes VARCHAR with the exact text: a numeric without precision, with more than 38 digits or with a scale outside
-// its digits. NaN is the exception: a numeric(p,s) may be NaN at the source, DECIMAL may not, and such a row is refused.
+// its digits. Of some types single values have no place in it (see mayMisfit): such a row is refused, unless the
+// configuration asks for text.
 func columnType(t schemas.Type) (string, error) {
 	switch t.Kind {
 	case schemas.Bool:
@@ -62,6 +63,24 @@ func columnType(t schemas.Type) (string, error) {
 	return "", fmt.Errorf("%s has no DuckDB type", t)
 }
 
+// mayMisfit says which values of t the type of its column does not hold, "" where it holds all of them. These are the types
+// that the option text_columns counts for.
+func mayMisfit(t schemas.Type) string {
+	switch t.Kind {
+	case schemas.Decimal:
+		if fitsDecimal(t) {
+			return "NaN"
+		}
+	case schemas.Array:
+		if t.Elem != nil && t.Elem.Kind != schemas.Interval { // whose text depends on a setting of the server
+			return "an array with several dimensions, with bounds of its own, or with an element that the element's type does not hold"
+		}
+	case schemas.Timestamp, schemas.TimestampTZ:
+		return "a timestamp after the year 294246"
+	}
+	return ""
+}
+
 // fitsDecimal reports whether a DECIMAL holds the finite values of t.
 func fitsDecimal(t schemas.Type) bool {
 	return t.Precision >= 1 && t.Precision <= maxDecimal && t.Scale >= 0 && t.Scale <= t.Precision
@@ -95,11 +114,15 @@ var plainTypes = map[string]schemas.Kind{
 	"JSON": schemas.JSON,
 }
 
-// fit says what a column of type have must become to hold the values of want: "" when it may stay. It returns false
-// when no type holds both.
-func fit(have string, want schemas.Type) (widened string, ok bool) {
-	if holdsText(have, want) {
+// fit says what a column of type have must become to hold the values of want, as text where that is wished: "" when it may
+// stay. It returns false when no type holds both.
+func fit(have string, want schemas.Type, asText bool) (widened string, ok bool) {
+	switch {
+	case holdsText(have, want) || have == "VARCHAR" && asText:
 		return "", true
+	case asText:
+		// The cast of a DECIMAL is its exact text; that of a list is none that PostgreSQL reads.
+		return "VARCHAR", strings.HasPrefix(have, "DECIMAL(")
 	}
 	canonical, known := parseType(have)
 	if !known {
@@ -138,10 +161,10 @@ func holdsText(have string, want schemas.Type) bool {
 	return false
 }
 
-// stageType is the type in which values of want travel to a column of type have: text for a column of text, else
-// want's own, which DuckDB casts to the wider type without loss.
+// stageType is the type in which values of want travel to a column of type have: text for a column of text, which fit has
+// allowed; else want's own, which DuckDB casts to the wider type without loss.
 func stageType(have string, want schemas.Type) (string, error) {
-	if holdsText(have, want) {
+	if holdsText(have, want) || have == "VARCHAR" && mayMisfit(want) != "" {
 		return have, nil
 	}
 	return columnType(want)

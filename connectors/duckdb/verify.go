@@ -116,6 +116,8 @@ func canonicalText(x string, t, form schemas.Type) (string, error) {
 	switch {
 	case form.Kind == schemas.Decimal:
 		return verify.TrimDecimal(text), nil
+	case t.Kind == schemas.String && form.Kind == schemas.TimestampTZ:
+		return "regexp_replace(" + text + ", '[+]00( BC)?$', '\\1')", nil // which the canonical text, in UTC, leaves out
 	case t.Kind == schemas.String:
 		return text, nil // the text stands for itself
 	}

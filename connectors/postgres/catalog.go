@@ -202,6 +202,8 @@ type wireColumn struct {
 	nullable bool
 	// labels of an enum, nil for other types and in a snapshot.
 	labels labelSet
+	// composite is the number of attributes of a composite type, or of the elements of an array of one.
+	composite int
 }
 
 // value decodes what the server has sent of a value, text or binary.
@@ -259,7 +261,7 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 			Nullable: !notNull, Default: a.def, Generated: a.generated, Key: key,
 		})
 	}
-	return l, nil
+	return l, c.describeTypes(ctx, l)
 }
 
 // systemName is Debezium's name of the connector.

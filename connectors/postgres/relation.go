@@ -26,6 +26,8 @@ type relation struct {
 	nullable map[string]bool
 	// labels that a column's enum has had at this moment of the log, and that the catalog of today does not know.
 	labels map[string][]string
+	// strange is, by column, the number of attributes of a composite value for which the catalog was asked in vain.
+	strange map[string]int
 	// described says that written and from are set: written is nil unless the key is deferrable, and from is the table
 	// behind FROM.
 	described bool
@@ -347,7 +349,15 @@ func (r *reading) decode(ctx context.Context, rel *relation, fields []field, row
 			if err != nil {
 				return &notBinary{rel.layout, i, err}
 			}
-			if row[c.row] = v; c.labels == nil {
+			row[c.row] = v
+			if c.composite > 0 && rel.otherAttributes(i, fields[i].text) {
+				row, err := r.compileAgain(ctx, rel, row)
+				if err != nil {
+					return err
+				}
+				return r.decode(ctx, rel, fields, row)
+			}
+			if c.labels == nil {
 				continue
 			}
 			if label, found := c.labels.lacks(row[c.row]); found {

@@ -246,7 +246,23 @@ func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
 	slices.SortStableFunc(tables, func(a, b *sink.TableBatch) int {
 		return cmp.Or(cmp.Compare(a.Table.Schema, b.Table.Schema), cmp.Compare(a.Table.Name, b.Table.Name))
 	})
-	err := s.transact(ctx, func(tx pgx.Tx) error {
+	err := s.write(ctx, tables, b.Moves)
+	if sinkState(err) == "22P02" || errors.Is(err, errAttributes) {
+		// A composite type may have been given an attribute by another member since the plan was made, and a row that is
+		// refused is a dead letter. (What is right is refused once more.)
+		if s.forgetComposites(tables) {
+			err = s.write(ctx, tables, b.Moves)
+		}
+	}
+	if staleState(sinkState(err)) || errors.Is(err, errTableChanged) {
+		// Another member or a person changed a table. What is remembered of it is read again by the next try.
+		s.drop()
+	}
+	return s.explain(err)
+}
+
+func (s *pgSink) write(ctx context.Context, tables []*sink.TableBatch, moves []sink.Move) error {
+	return s.transact(ctx, func(tx pgx.Tx) error {
 		var plans []*sinkPlan
 		for _, t := range tables {
 			p, err := s.planFor(ctx, tx, t.Table)
@@ -259,15 +275,22 @@ func (s *pgSink) Write(ctx context.Context, b *sink.Batch) error {
 			plans = append(plans, p)
 			crash.Point("postgres-sink.table-written")
 		}
-		err := s.finish(ctx, tx, plans, b.Moves)
+		err := s.finish(ctx, tx, plans, moves)
 		crash.Point("postgres-sink.ledger-moved")
 		return err
 	})
-	if staleState(sinkState(err)) || errors.Is(err, errTableChanged) {
-		// Another member or a person changed a table. What is remembered of it is read again by the next try.
-		s.drop()
+}
+
+// forgetComposites makes the next write read the tables with composite types again, and reports whether there are any.
+func (s *pgSink) forgetComposites(tables []*sink.TableBatch) (any bool) {
+	for _, t := range tables {
+		p := s.plans[t.Table.Schema+"\x00"+t.Table.Name]
+		if p != nil && p.composite {
+			s.forget(t.Table)
+			any = true
+		}
 	}
-	return s.explain(err)
+	return any
 }
 
 // staleState reports whether a table is not what its plan took it for.

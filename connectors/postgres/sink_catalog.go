@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -76,7 +77,9 @@ where n.nspname = $1 and c.relname = $2`
 	// An array's element stands in for it: both have the same modifiers.
 	sinkColumnsQuery = `select a.attname, format_type(a.atttypid, a.atttypmod), e.typtype::text, n.nspname, e.typname,
 	t.typcategory = 'A' and t.typelem <> 0, a.attnotnull, a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> '',
-	array(select l.enumlabel::text from pg_enum l where l.enumtypid = e.oid order by l.enumsortorder)
+	array(select l.enumlabel::text from pg_enum l where l.enumtypid = e.oid order by l.enumsortorder),
+	exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = e.oid and d.deptype = 'e'),
+	array(select x.attname::text from pg_attribute x where x.attrelid = e.typrelid and x.attnum > 0 and not x.attisdropped order by x.attnum)
 from pg_attribute a
 	join pg_type t on t.oid = a.atttypid
 	join pg_type e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
@@ -122,13 +125,24 @@ func readTable(ctx context.Context, q sinkQuerier, schema, name string) (*target
 
 func scanTargetColumn(row pgx.CollectableRow) (c targetColumn, err error) {
 	var kind, schema, name string
-	var array bool
-	var labels []string
-	if err := row.Scan(&c.name, &c.typeText, &kind, &schema, &name, &array, &c.notNull, &c.filled, &c.always, &c.dependent, &labels); err != nil {
+	var array, extension bool
+	var labels, attributes []string
+	if err := row.Scan(&c.name, &c.typeText, &kind, &schema, &name, &array, &c.notNull, &c.filled, &c.always, &c.dependent, &labels, &extension, &attributes); err != nil {
 		return c, err
 	}
-	if kind == "e" {
-		c.typ = sinkType{schema: schema, name: name, array: array, labels: labels}
+	switch {
+	case extension:
+		_, mods, _ := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(c.typeText, "[]"), ")"), "(")
+		c.typ = sinkType{made: byExtension, schema: schema, name: name, mods: mods, array: array}
+		return c, nil
+	case kind == "e":
+		c.typ = sinkType{made: asEnum, schema: schema, name: name, array: array, labels: labels}
+		return c, nil
+	case kind == "c":
+		c.typ = sinkType{made: asComposite, schema: schema, name: name, array: array}
+		for _, attribute := range attributes {
+			c.typ.attributes = append(c.typ.attributes, sinkAttribute{name: attribute})
+		}
 		return c, nil
 	}
 	typ, ok := parseSinkType(c.typeText)
@@ -236,7 +250,8 @@ func (s *pgSink) stampSQL() string {
 	return "select coalesce((select source_id || ' ' || version from " + s.own("tables") + ` where table_schema = $1 and table_name = $2), '') || ' ' ||
 	coalesce((select string_agg(i.indexrelid::text, ' ' order by i.indexrelid)
 		from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate), '') || ' ' ||
-	coalesce((select string_agg(concat_ws(':', a.attnum, a.atttypid, a.atttypmod), ' ' order by a.attnum)
+	coalesce((select string_agg(concat_ws(':', a.attnum, a.atttypid, a.atttypmod, (select nullif(count(*), 0) from pg_type y join pg_attribute x
+			on x.attrelid = y.typrelid where y.oid = a.atttypid and x.attnum > 0)), ' ' order by a.attnum)
 		from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '')
 from (select) one left join (pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = $1) on c.relname = $2`
 }

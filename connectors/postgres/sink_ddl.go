@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -90,11 +89,12 @@ func (s *pgSink) evolve(ctx context.Context, tx pgx.Tx, t *sink.Table) (labels b
 	if err != nil {
 		return false, err
 	}
-	enums, err := readEnums(ctx, tx, wanted)
+	made, err := readMade(ctx, tx, wanted)
 	if err != nil {
 		return false, err
 	}
-	if err := e.plan(wanted, enums); err != nil {
+	s.withoutStrangers(t, wanted, made)
+	if err := e.plan(wanted, made); err != nil {
 		return false, err
 	}
 	statements := e.statements
@@ -173,62 +173,13 @@ func (s *pgSink) createSchema(ctx context.Context, tx pgx.Tx, schema string) err
 	return err
 }
 
-// wantedTypes returns the type of each column, text for those that this server does not have.
-func (s *pgSink) wantedTypes(ctx context.Context, tx pgx.Tx, t *sink.Table) ([]sinkType, error) {
-	wanted := make([]sinkType, len(t.Columns))
-	names := make([]string, len(t.Columns))
-	for i := range t.Columns {
-		wanted[i] = wantedType(t, i)
-		names[i] = wanted[i].name
-	}
-	rows, err := tx.Query(ctx, "select to_regtype('pg_catalog.' || quote_ident(n)) is not null from unnest($1::text[]) with ordinality u(n, i) order by i", names)
-	if err != nil {
-		return nil, err
-	}
-	known, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	if err != nil {
-		return nil, err
-	}
-	for i := range wanted {
-		if wanted[i].schema == "" && !known[i] {
-			wanted[i] = typeOf(t.Columns[i].Type)
-		}
-	}
-	return wanted, nil
-}
-
-// readEnums returns the labels of those wanted enums that exist, by quoted name.
-func readEnums(ctx context.Context, q sinkQuerier, wanted []sinkType) (map[string][]string, error) {
-	enums := map[string][]string{}
-	for _, w := range wanted {
-		if w.schema == "" {
-			continue
-		}
-		const sql = `select t.typtype::text, array(select l.enumlabel::text from pg_enum l where l.enumtypid = t.oid order by l.enumsortorder)
-from pg_type t join pg_namespace n on n.oid = t.typnamespace where n.nspname = $1 and t.typname = $2`
-		var kind string
-		var labels []string
-		err := q.QueryRow(ctx, sql, w.schema, w.name).Scan(&kind, &labels)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			continue
-		case err != nil:
-			return nil, err
-		case kind != "e":
-			return nil, failure.As(failure.Config, fmt.Errorf("type %s exists and is no enum, but the source has an enum of this name", w.bare()),
-				"drop or rename the type, or map the table to another schema")
-		}
-		enums[w.bare()] = labels
-	}
-	return enums, nil
-}
-
 // evolution works out the statements that take one table from what it is to what it must be. It touches nothing.
 type evolution struct {
 	table      *sink.Table
 	have       *targetTable // nil: to be created
 	record     *tableRecord // nil: the sink has not seen it
 	stored     *tableRecord // the record, or that of another source table which had the same name
+	made       madeTypes
 	statements []string
 	// labels holds the statements that must be committed before the others can run.
 	labels []string
@@ -252,9 +203,10 @@ func (e *evolution) old() bool {
 // key) is no reason to take a constraint away.
 func (e *evolution) foreign() bool { return e.table.Source == nil || e.table.Source.ID == 0 }
 
-func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
+func (e *evolution) plan(wanted []sinkType, made madeTypes) error {
+	e.made = made
 	for _, w := range wanted {
-		e.enum(w, enums)
+		e.enum(w)
 	}
 	if e.have == nil {
 		e.create(wanted)
@@ -268,7 +220,7 @@ func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
 		return err
 	}
 	for i := range e.table.Columns {
-		if err := e.column(i, wanted[i], enums); err != nil {
+		if err := e.column(i, wanted[i]); err != nil {
 			return err
 		}
 	}
@@ -279,46 +231,10 @@ func (e *evolution) plan(wanted []sinkType, enums map[string][]string) error {
 	return e.unfilled()
 }
 
-// enum creates an enum's type or adds the labels that it lacks, each where the source has it.
-func (e *evolution) enum(w sinkType, enums map[string][]string) {
-	if w.schema == "" {
-		return
-	}
-	have, exists := enums[w.bare()]
-	if !exists {
-		quoted := make([]string, len(w.labels))
-		for i, label := range w.labels {
-			quoted[i] = warehouse.QuoteText(label)
-		}
-		e.do("create type %s as enum (%s)", w.bare(), strings.Join(quoted, ", "))
-		enums[w.bare()] = slices.Clone(w.labels)
-		return
-	}
-	enums[w.bare()] = e.addLabels(w.bare(), have, w.labels)
-}
-
-// addLabels returns have with the labels that it lacks: behind the one that stands before it in want, or first.
-func (e *evolution) addLabels(enum string, have, want []string) []string {
-	have = slices.Clone(have)
-	add := func(format string, args ...any) { e.labels = append(e.labels, fmt.Sprintf(format, args...)) }
-	for i, label := range want {
-		if slices.Contains(have, label) {
-			continue
-		}
-		if i > 0 {
-			add("alter type %s add value if not exists %s after %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(want[i-1]))
-			have = slices.Insert(have, slices.Index(have, want[i-1])+1, label)
-			continue
-		}
-		add("alter type %s add value if not exists %s before %s", enum, warehouse.QuoteText(label), warehouse.QuoteText(have[0]))
-		have = slices.Insert(have, 0, label)
-	}
-	return have
-}
-
 func (e *evolution) create(wanted []sinkType) {
 	lines := make([]string, 0, len(wanted)+1)
 	for i := range e.table.Columns {
+		e.composite(wanted[i])
 		line := "\t" + warehouse.QuoteName(e.table.Columns[i].Name) + " " + wanted[i].String()
 		if slices.Contains(e.table.Key, i) {
 			line += " not null"
@@ -442,7 +358,7 @@ func (e *evolution) renameColumn(from, to string) {
 }
 
 // column adds column i or makes it hold what it must.
-func (e *evolution) column(i int, want sinkType, enums map[string][]string) error {
+func (e *evolution) column(i int, want sinkType) error {
 	c := &e.table.Columns[i]
 	have := e.have.column(e.target(i))
 	if have == nil {
@@ -453,9 +369,12 @@ func (e *evolution) column(i int, want sinkType, enums map[string][]string) erro
 	if have.always || have.dependent {
 		return failure.As(failure.Config, fmt.Errorf("%s is generated and takes no value", where), "make it a plain column, or GENERATED BY DEFAULT")
 	}
-	if have.typ.schema != "" && want.schema != "" && have.typ.array == want.array && have.typ.bare() != want.bare() {
+	if have.typ.made == asEnum && want.made == asEnum && have.typ.array == want.array && have.typ.bare() != want.bare() {
 		e.addLabels(have.typ.bare(), have.typ.labels, want.labels)
 		return nil
+	}
+	if have.typ.made == asComposite && have.typ.equal(want) {
+		e.composite(want)
 	}
 	change, typ := have.typ.fit(want)
 	switch change {
@@ -481,6 +400,7 @@ func (e *evolution) column(i int, want sinkType, enums map[string][]string) erro
 // member, which has not met the change yet, writes them without the column. It does not keep one that forsake could not find:
 // in the record columns have no ids, or it is that of a later version.
 func (e *evolution) addColumn(c *schemas.Column, want sinkType) {
+	e.composite(want)
 	name := warehouse.QuoteName(c.Name)
 	value, ok := c.ConstantDefault()
 	if !ok {

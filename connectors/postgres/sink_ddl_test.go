@@ -423,7 +423,7 @@ func TestSQLIsAsReviewed(t *testing.T) {
 				wanted = append(wanted, wantedType(table, i))
 				have.columns = append(have.columns, targetColumn{name: c.Name, typ: wanted[i]})
 			}
-			if err := e.plan(wanted, map[string][]string{}); err != nil {
+			if err := e.plan(wanted, madeTypes{}); err != nil {
 				t.Fatal(err)
 			}
 			p, err := newSinkPlan(table, have, nil)

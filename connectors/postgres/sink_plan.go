@@ -24,6 +24,7 @@ type sinkPlan struct {
 	key       []int
 	truncates bool
 	direct    bool // every column's bytes fit the target's own type
+	composite bool // a column is of a composite type, or an array of one
 	// unique says that an index keeps the key's values apart.
 	unique bool
 	// new is the way for rows that should be new.
@@ -43,6 +44,7 @@ type planColumn struct {
 	oid     uint32 // of a parameter; 0: taken from where it is used, and the value is sent as text
 	staged  string // type in the staging table
 	cast    string // applied to the staged value; "" for none
+	equals  string // the operator that compares two values
 	direct  bool
 	textual bool // a parameter is sent in text format
 }
@@ -100,6 +102,7 @@ func newSinkPlan(t *sink.Table, have *targetTable, record *tableRecord) (*sinkPl
 		c.name = warehouse.QuoteName(name)
 		p.columns = append(p.columns, c)
 		p.direct = p.direct && c.direct
+		p.composite = p.composite || column.typ.made == asComposite
 		if p.isKey(i) {
 			key = append(key, name)
 		}
@@ -115,8 +118,11 @@ func compileColumn(t schemas.Type, have sinkType) (planColumn, error) {
 	if err != nil {
 		return planColumn{}, err
 	}
-	c := planColumn{encode: encode, oid: oid, full: have.String()}
-	plain := have.schema == "" && !have.array
+	c := planColumn{encode: encode, oid: oid, full: have.String(), equals: "="}
+	if have.made == byExtension && !have.array {
+		c.equals = "operator(" + warehouse.QuoteName(have.schema) + ".=)" // which no search_path of ours finds
+	}
+	plain := have.made == builtIn && !have.array
 	switch t.Kind {
 	case schemas.String, schemas.Enum, schemas.UUID, schemas.JSON:
 		switch {
@@ -126,10 +132,13 @@ func compileColumn(t schemas.Type, have sinkType) (planColumn, error) {
 			c.oid, c.staged, c.direct = 1042, "bpchar", true
 		case t.Kind == schemas.UUID && have.name == "uuid", t.Kind == schemas.JSON && (have.name == "json" || have.name == "jsonb"):
 			c.staged, c.direct = have.name, true
-		case have.schema != "" && !have.array:
+		case !have.array && (have.made == asEnum || have.made == byExtension && have.name == "citext"): // whose binary form is their text
 			c.oid, c.textual, c.staged, c.direct = 0, true, have.bare(), true
 		default:
 			c.encode, c.oid, c.textual, c.staged, c.cast = copyBytes, 0, true, "text", have.cast()
+		}
+		if have.made == asComposite && !have.array {
+			c.encode = copyComposite(len(have.attributes))
 		}
 		return c, nil
 	}
@@ -144,7 +153,7 @@ func compileColumn(t schemas.Type, have sinkType) (planColumn, error) {
 		}
 	}
 	c.staged = native.cast()
-	if have.schema == "" && have.name == native.name && have.array == native.array {
+	if have.made == builtIn && have.name == native.name && have.array == native.array {
 		c.direct = true
 	} else {
 		c.cast = have.cast()
@@ -259,7 +268,7 @@ func (p *sinkPlan) onConflict() string {
 func (p *sinkPlan) matchStaged() string {
 	terms := make([]string, len(p.key))
 	for i, k := range p.key {
-		terms[i] = "t." + p.columns[k].name + " = " + p.staged(k)
+		terms[i] = "t." + p.columns[k].name + " " + p.columns[k].equals + " " + p.staged(k)
 	}
 	return strings.Join(terms, " and ")
 }

@@ -102,7 +102,7 @@ func (b *statementBuilder) build(r *sink.Row) {
 func (b *statementBuilder) match() string {
 	terms := make([]string, len(b.plan.key))
 	for i, k := range b.plan.key {
-		terms[i] = b.plan.columns[k].name + " = " + b.parameter(k)
+		terms[i] = b.plan.columns[k].name + " " + b.plan.columns[k].equals + " " + b.parameter(k)
 	}
 	return strings.Join(terms, " and ")
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,13 +10,32 @@ import (
 	"github.com/syncline-io/syncline/schemas"
 )
 
-// sinkType is a type of a column in the target: a built-in one or, with a schema, an enum.
+// sinkType is a type of a column in the target.
 type sinkType struct {
-	schema string // of an enum; "" for a built-in type
+	made   madeBy
+	schema string // "" for a built-in type, and for one of an extension that is not found yet
 	name   string // as in pg_type: "int4", "varchar"; for an array the element's
 	mods   string // the modifiers without parentheses: "10,2"; an interval's fields stand before: "day to second,3"
 	array  bool
 	labels []string // of an enum
+	// attributes are those of a composite type.
+	attributes []sinkAttribute
+}
+
+// madeBy says where a type comes from.
+type madeBy uint8
+
+const (
+	builtIn     madeBy = iota
+	byExtension        // is there, or it is not wanted
+	asEnum             // made by the sink, or by somebody
+	asComposite        // made by the sink, or by somebody
+)
+
+// sinkAttribute is an attribute of a composite type. Its type is a built-in one, or one of an extension.
+type sinkAttribute struct {
+	name string
+	typ  sinkType
 }
 
 // sinkTypeNames maps what the catalog, a person or a source may write to pg_type's names. Types that are missing here
@@ -69,16 +89,24 @@ func parseSinkType(text string) (sinkType, bool) {
 }
 
 // wantedType returns the type that column i of t shall have when the sink makes it: the source's own when the source is
-// PostgreSQL and the type exists everywhere, else the one that holds the canonical type.
+// PostgreSQL and the type exists everywhere, can be made or may be one of an extension here; else the one that holds the
+// canonical type. A domain is the type beneath it.
 func wantedType(t *sink.Table, i int) sinkType {
 	c := &t.Columns[i]
 	if t.Source == nil || t.Source.System != "postgresql" || c.SourceType == "" {
 		return typeOf(c.Type)
 	}
-	if w, ok := wantedEnum(t.Schema, c.SourceType, c.Type); ok {
+	text := baseText(c.SourceType, c.Types)
+	if w, ok := wantedEnum(t.Schema, text, c.Type); ok {
 		return w
 	}
-	w, ok := parseSinkType(c.SourceType)
+	if w, ok := wantedComposite(t.Schema, c); ok {
+		return w
+	}
+	w, ok := parseSinkType(text)
+	if !ok {
+		w, ok = parseExtensionType(text)
+	}
 	if !ok {
 		return typeOf(c.Type)
 	}
@@ -115,7 +143,40 @@ func wantedEnum(schema, source string, t schemas.Type) (sinkType, bool) {
 		return sinkType{}, false
 	}
 	name := lastName(strings.TrimSuffix(source, "[]"))
-	return sinkType{schema: schema, name: name, array: array, labels: t.Labels}, name != "" && len(name) <= sinkNameMax
+	return sinkType{made: asEnum, schema: schema, name: name, array: array, labels: t.Labels}, name != "" && len(name) <= sinkNameMax
+}
+
+// wantedComposite makes the composite type in the table's own schema, named as at the source. What its attributes are made of
+// is not followed any further: an attribute of an enum or of a composite type is its text.
+func wantedComposite(schema string, c *schemas.Column) (sinkType, bool) {
+	made := compositeOf(c)
+	if len(made.Attributes) == 0 || c.Type.Kind != schemas.String {
+		return sinkType{}, false
+	}
+	w := sinkType{made: asComposite, schema: schema, name: lastName(made.Name), array: strings.HasSuffix(baseText(c.SourceType, c.Types), "[]")}
+	for _, a := range made.Attributes {
+		text := baseText(a.Type, c.Types)
+		typ, ok := parseSinkType(text)
+		if !ok && !slices.ContainsFunc(c.Types, func(t schemas.UserType) bool { return t.Name == strings.TrimSuffix(text, "[]") }) {
+			typ, ok = parseExtensionType(text)
+		}
+		if !ok {
+			typ = sinkType{name: "text"}
+		}
+		w.attributes = append(w.attributes, sinkAttribute{a.Name, typ})
+	}
+	return w, w.name != "" && len(w.name) <= sinkNameMax
+}
+
+// parseExtensionType reads the text of a type that may be one of an extension: with a schema before it, which may be another
+// one in the target.
+func parseExtensionType(text string) (sinkType, bool) {
+	text, array := strings.CutSuffix(text, "[]")
+	text, mods, _ := strings.Cut(strings.TrimSuffix(text, ")"), "(")
+	if lastName(text) == text {
+		return sinkType{}, false // of pg_catalog, and none that every server has
+	}
+	return sinkType{made: byExtension, name: lastName(text), mods: mods, array: array}, true
 }
 
 // lastName returns the last part of a name that may be qualified and quoted: mood for shop."mood".
@@ -219,11 +280,14 @@ func withoutForm(t schemas.Type) schemas.Type {
 // char(n) has none: it pads.
 func (t sinkType) canonical() (schemas.Type, bool) {
 	if t.array {
-		elem, ok := sinkType{schema: t.schema, name: t.name, mods: t.mods, labels: t.labels}.canonical()
+		elem, ok := sinkType{made: t.made, schema: t.schema, name: t.name, mods: t.mods, labels: t.labels}.canonical()
 		return schemas.Type{Kind: schemas.Array, Elem: &elem}, ok
 	}
-	if t.schema != "" {
+	switch t.made {
+	case asEnum:
 		return schemas.Type{Kind: schemas.Enum, Labels: t.labels}, true
+	case byExtension, asComposite:
+		return schemas.Type{}, false
 	}
 	first, second, _ := strings.Cut(t.mods, ",")
 	n, _ := strconv.Atoi(first)
@@ -271,9 +335,9 @@ func (t sinkType) precision() int {
 	return 6
 }
 
-// equal compares everything but an enum's labels.
+// equal compares everything but what the type is made of: an enum's labels, the attributes of a composite type.
 func (t sinkType) equal(u sinkType) bool {
-	return t.schema == u.schema && t.name == u.name && t.mods == u.mods && t.array == u.array
+	return t.made == u.made && t.schema == u.schema && t.name == u.name && t.mods == u.mods && t.array == u.array
 }
 
 // fit says what must happen to a column of type t so that it holds what want holds, and which type it must become.
@@ -292,9 +356,11 @@ func (t sinkType) fit(want sinkType) (warehouse.Change, sinkType) {
 	}
 	// What has no canonical type travels as text: a column of unbounded text holds it.
 	switch unbounded := (sinkType{name: "text", array: t.array}); {
+	case t.made == asComposite && (want.equal(sinkType{name: "text"}) || want.made == asComposite):
+		return warehouse.Widen, sinkType{name: "text"}
 	case t.array != want.array:
 		return warehouse.Conflict, t
-	case (t.name == "text" || t.name == "varchar") && t.schema == "" && t.mods == "":
+	case (t.name == "text" || t.name == "varchar") && t.made == builtIn && t.mods == "":
 		return warehouse.Same, t
 	case want.equal(unbounded):
 		return warehouse.Widen, want
@@ -325,6 +391,9 @@ func (t sinkType) fitModifiers(want sinkType) (warehouse.Change, sinkType) {
 	switch {
 	case t.mods == "": // unbounded; for an interval: all fields
 		return warehouse.Same, t
+	case t.made == byExtension: // whose modifiers have a meaning that it alone knows
+		want.mods = ""
+		return warehouse.Widen, want
 	case t.name == "bit":
 		return warehouse.Conflict, t // its length is exact
 	case want.mods == "":
@@ -348,7 +417,10 @@ var sinkTypeText = map[string][2]string{
 // String gives the type as DDL has it, modifiers included.
 func (t sinkType) String() string {
 	text := t.bare()
-	if t.schema == "" {
+	switch {
+	case t.made == byExtension && t.mods != "":
+		text += "(" + t.mods + ")"
+	case t.made == builtIn:
 		name, after := text, ""
 		if written, ok := sinkTypeText[t.name]; ok {
 			name, after = written[0], written[1]
@@ -387,7 +459,7 @@ func (t sinkType) String() string {
 // another: the bare words bit and char would mean one character.
 func (t sinkType) bare() string {
 	switch {
-	case t.schema != "":
+	case t.made != builtIn:
 		return warehouse.QuoteTable(t.schema, t.name)
 	case t.name == "bit" || t.name == "char":
 		return "pg_catalog." + warehouse.QuoteName(t.name)

@@ -451,7 +451,7 @@ func TestGlobs(t *testing.T) {
 		{"p.o", "p.o", true},
 		{"p.o", "p.oo", false},
 	} {
-		if got := globMatches(c.glob, c.name); got != c.want {
+		if got := (pattern{c.glob}).matches(c.name); got != c.want {
 			t.Errorf("%s matches %s: %t", c.glob, c.name, got)
 		}
 	}

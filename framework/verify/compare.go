@@ -159,7 +159,10 @@ func formOf(source, target schemas.Type) (schemas.Type, bool) {
 		elem, ok := formOf(*source.Elem, *target.Elem)
 		return schemas.Type{Kind: schemas.Array, Elem: &elem}, ok
 	}
-	if target.Kind == schemas.String && source.Kind != schemas.Array && source.Kind != schemas.Bytes {
+	switch {
+	case source.Kind == schemas.Array && target.Kind == schemas.String, source.Form == schemas.FormUnknown && target.Kind == schemas.Array:
+		return schemas.Type{Kind: schemas.String}, true // PostgreSQL's literal, at both sides
+	case target.Kind == schemas.String && source.Kind != schemas.Bytes:
 		return source, true
 	}
 	joined, ok := warehouse.Join(source, target)

@@ -19,7 +19,7 @@
 //	timestamptz           the same, in UTC
 //	interval              months, days and microseconds: 14 -3 14706789000
 //	uuid                  36 characters, lower case
-//	array                 its elements as fields, one after the other
+//	array                 its elements as fields, one after the other; PostgreSQL's literal where the target has it as text
 //
 // A column whose types differ at the two sides is compared in the least type that holds both (an int4 that a bigint
 // holds as int64); a text column that holds another type's text is read as that type.

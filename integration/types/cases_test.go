@@ -24,10 +24,9 @@ type typeCase struct {
 }
 
 const (
-	renamed     = "rows that are there do not change in the log when a label is renamed or an attribute is added to a type"
-	noNaN       = "DuckDB's DECIMAL has no NaN: the rows are dead letters"
-	noDimension = "a DuckDB list has the dimensions of its type: arrays of several dimensions or with bounds of their own are dead letters"
-	noColumns   = "there is nothing to compare"
+	renamed   = "rows that are there do not change in the log when a label is renamed or an attribute is added to a type"
+	nested    = "an attribute that is itself of a composite type is text in the target, and text gets no attribute"
+	noColumns = "there is nothing to compare"
 )
 
 // padded is a whole number in a field of scale 2045, which numeric(3,-3) has with Debezium.
@@ -48,11 +47,11 @@ var typeCases = []typeCase{
 	{id: "PG-102", table: "t_float", values: []string{
 		`1 r "3.3"`, `2 d "NaN"`, `3 r "Infinity"`, `4 d "-Infinity"`, `5 d "-0"`, `7 d "5e-324"`, `7 r "1e-45"`, `9 r "1.6777216e+07"`, `9 d "9.007199254740992e+15"`,
 	}},
-	{id: "PG-103", table: "t_num", duckdb: noNaN, values: []string{
+	{id: "PG-103", table: "t_num", values: []string{
 		`1 d32 "0x6e"`, `1 d4 "0x0a"`, `1 dv {"scale":4,"value":"0x018af7"}`, `2 dv {"scale":0,"value":"0x16"}`, "3 d32 null ~NaN", "3 dv null ~NaN", "3 big null ~NaN",
 		`4 dv {"scale":30,"value":"0xff"}`, `6 dv {"scale":16383,"value":"0x01"}`, `7 dv {"scale":0,"value":"0x64"}`, `8 dv {"scale":2,"value":"0x2710"}`,
 	}},
-	{id: "PG-104", table: "t_num", duckdb: noNaN, values: []string{"20 dv null ~Infinity", "21 dv null ~-Infinity"}},
+	{id: "PG-104", table: "t_num", values: []string{"20 dv null ~Infinity", "21 dv null ~-Infinity"}},
 	{id: "PG-105", table: "t_num15", values: []string{"1 neg " + padded(123000), "2 neg " + padded(-999000), `3 neg "0x00"`, `1 tiny "0x7b"`, `2 tiny "0xfc19"`}},
 	{id: "PG-106", table: "t_money", values: []string{
 		`1 m "0x01e213"`, `2 m "0xfe1ded"`, `3 m "0x00"`, `5 m "0x7fffffffffffffff"`, `6 m "0x8000000000000000"`, `1 ma "{1.10,NULL,-2.00}"`,
@@ -106,10 +105,10 @@ var typeCases = []typeCase{
 	{id: "PG-127", table: "t_mrng", values: []string{`1 m4 "{[1,3),[5,8)}"`, `1 md "{[2020-01-01,2020-02-01)}"`, `2 m4 "{}"`, "2 mn null"}},
 	{id: "PG-128", table: "t_enum", postgres: renamed, duckdb: renamed, snapshot: renamed, values: []string{`1 m "sad"`, "1 ma null ~{sad,NULL,happy}", `2 m "ok"`, "3 m null", `3 w ""`, `4 w "é"`}},
 	{id: "PG-129", table: "t_dom", values: []string{`1 p "0x04ce"`, `1 p2 "0x11d7"`, `1 tg ["a","b c",null]`, `1 v "hello"`, `2 v ""`, `1 b "0x05"`, `1 pa "{1.50,NULL}"`}},
-	{id: "PG-130", table: "t_comp", postgres: renamed, duckdb: renamed, snapshot: renamed, values: []string{
+	{id: "PG-130", table: "t_comp", postgres: nested, duckdb: renamed, snapshot: renamed, values: []string{
 		`1 a "(\"x, \"\"y\"\" (z)\",12345)"`, `3 a "(,)"`, "2 a null", `1 aa "{\"(a,1)\",NULL,\"(,)\"}"`, `1 p "(n,\"(s,)\",\"{t1,\"\"t 2\"\"}\")"`,
 	}},
-	{id: "PG-131", table: "t_arr", duckdb: noDimension, values: []string{
+	{id: "PG-131", table: "t_arr", values: []string{
 		"1 i [1,2,3]", `1 t ["one","two words","with,comma","with\"quote","back\\slash","NULL",null,""]`, `1 ch ["ab   ",null]`, "1 d [17109,2146033979]",
 		"1 i2 null ~{{1,2},{3,NULL}}", "2 i []", "3 i null", "4 i [7,8,9] ~[0:2]={7,8,9}", "4 t null ~{{a,b},{c,d}}", "5 i null ~{{{1},{2}},{{3},{4}}}", "4 bi [null]",
 		`1 it "{P1M-1D}"`, `1 f ["NaN","Infinity","1.5"]`,

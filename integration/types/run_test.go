@@ -37,6 +37,8 @@ type run struct {
 	reports map[string]map[string]verified
 	// modes are the topics of sources with handling modes, by the set of modes.
 	modes map[string]*topics
+	// wrong are what verify says of the two targets of streamed after wrongValues were written to the source.
+	wrong map[string]map[string]verified
 }
 
 // verified is what verify says of a table.
@@ -87,7 +89,7 @@ func makeRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.conn.Close(context.Background()) //nolint:errcheck // nothing is lost with it
-	r := &run{prefix: name, reports: map[string]map[string]verified{}, modes: map[string]*topics{}}
+	r := &run{prefix: name, reports: map[string]map[string]verified{}, modes: map[string]*topics{}, wrong: map[string]map[string]verified{}}
 	from := m.stream(r)
 
 	late := m.start("late", "partition_root: false", "")
@@ -101,10 +103,16 @@ func makeRun(t *testing.T) {
 			topics = append(topics, fmt.Sprintf("%q", topic))
 		}
 	}
-	r.reports["postgres"] = m.load(from, topics, "postgres-sink", fmt.Sprintf("postgres: {url: %q}", engines.Database(t)))
-	r.reports["duckdb"] = m.load(from, notInDuckDB(topics), "duckdb-sink", fmt.Sprintf("duckdb: {path: %q}", filepath.Join(t.TempDir(), "types.duckdb")))
+	targets := map[string]string{} // their configurations
+	r.reports["postgres"], targets["postgres"] = m.load(from, topics, "postgres-sink", fmt.Sprintf("postgres: {url: %q}", withExtensions(t)))
+	r.reports["duckdb"], targets["duckdb"] = m.load(from, notInDuckDB(topics), "duckdb-sink",
+		fmt.Sprintf("duckdb: {path: %q, text_columns: [%s]}", filepath.Join(t.TempDir(), "types.duckdb"), asText))
 	for set, options := range handlingModes {
 		m.modes(r, set, options)
+	}
+	m.writeWrongValues()
+	for engine, to := range targets {
+		r.wrong[engine] = m.verify(from.Config, to)
 	}
 	theRun.run = r
 }
@@ -132,7 +140,7 @@ func (m *maker) modes(r *run, set, options string) {
 		}
 	}
 	slices.Sort(topics)
-	r.reports[set] = m.load(from, slices.Compact(topics), "postgres-sink", fmt.Sprintf("postgres: {url: %q}", engines.Database(m.t)))
+	r.reports[set], _ = m.load(from, slices.Compact(topics), "postgres-sink", fmt.Sprintf("postgres: {url: %q}", engines.Database(m.t)))
 }
 
 // maker makes the run.
@@ -257,8 +265,8 @@ func (m *maker) stream(r *run) (from *programs.Program) {
 	return from
 }
 
-// load has a sink load the topics, and returns what verify says of its tables.
-func (m *maker) load(from *programs.Program, topics []string, kind, section string) map[string]verified {
+// load has a sink load the topics, and returns what verify says of its tables, and its configuration.
+func (m *maker) load(from *programs.Program, topics []string, kind, section string) (tables map[string]verified, config string) {
 	t := m.t
 	to := programs.New(t, kind, m.common(kind, m.name+"-"+kind+shortName(topics))+fmt.Sprintf("topics: [%s]\n%s\n", strings.Join(topics, ", "), section))
 	to.Start()
@@ -282,7 +290,13 @@ func (m *maker) load(from *programs.Program, topics []string, kind, section stri
 		return nil
 	})
 	to.Stop()
-	command := exec.CommandContext(t.Context(), programs.Path(t, "syncline"), "verify", "--json", from.Config, to.Config)
+	return m.verify(from.Config, to.Config), to.Config
+}
+
+// verify compares a source with a target, by their configurations, and returns what it says of each table.
+func (m *maker) verify(from, to string) map[string]verified {
+	t := m.t
+	command := exec.CommandContext(t.Context(), programs.Path(t, "syncline"), "verify", "--json", from, to)
 	out, err := command.Output()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
