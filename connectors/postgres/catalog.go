@@ -39,7 +39,8 @@ type relationInfo struct {
 	rows int64
 	// attributes in the order of attnum, dropped and hidden ones included.
 	attributes []attribute
-	// key holds the attnums of the key, in its own order: the replica identity's; with identity full the primary key's.
+	// key holds the attnums of the key, in its own order: those of the index that is the replica identity, else of the primary key, else
+	// of the first unique index by name, as with Debezium, if it is about all rows and none of its columns can be null.
 	key []int16
 	// deferrable says that the key is checked at the end of a statement or transaction only.
 	deferrable bool
@@ -70,22 +71,22 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 		where c.relkind = 'p')
 	select string_agg(x.oid || ':' || x.relfilenode, ',' order by x.oid) from pg_class x join below b on x.oid = b.oid),
 	c.reltuples::bigint,
-	coalesce((select i.indkey::int2[] from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indisunique
-		and case c.relreplident
-			when 'd' then i.indisprimary and i.indimmediate
-			when 'f' then i.indisprimary
-			when 'n' then i.indisprimary
-			when 'i' then i.indisreplident
-			else false end), '{}'),
-	c.relreplident = 'f' and exists (
-		select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indisprimary and not i.indimmediate),
+	coalesce(k.key, '{}'), c.relreplident = 'f' and k.deferrable is true,
 	c.relreplident = 'f' and c.relkind = 'p' and exists (
 		with recursive below(oid) as (
 			select c.oid union all select i.inhrelid from pg_inherits i join below b on i.inhparent = b.oid)
 		select from below b join pg_class x on x.oid = b.oid join pg_index y on y.indrelid = x.oid
 		where x.relkind <> 'p' and (x.relreplident = 'i' and y.indisreplident
 			or x.relreplident = 'd' and y.indisprimary and y.indimmediate))
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
+from pg_class c join pg_namespace n on n.oid = c.relnamespace left join lateral (
+	select case when i.indisprimary or i.indisreplident then (i.indkey::int2[])[0:i.indnkeyatts - 1] else i.indkey::int2[] end as key,
+		not i.indimmediate as deferrable
+	from pg_index i join pg_class x on x.oid = i.indexrelid
+	where i.indrelid = c.oid and i.indisvalid and i.indisunique and case
+		when c.relreplident = 'i' then i.indisreplident
+		else i.indisprimary or i.indpred is null and i.indexprs is null and not exists (
+			select from pg_attribute a where a.attrelid = c.oid and a.attnum = any(i.indkey) and not a.attnotnull) end
+	order by i.indisprimary desc, x.relname limit 1) k on true
 where c.oid = $1`
 
 const attributeQuery = `
