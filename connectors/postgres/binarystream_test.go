@@ -105,6 +105,9 @@ func TestBinaryStreamThatHasToBeStops(t *testing.T) {
 	}
 	cfg.ExcludeTables = []string{"public.other"}
 	r := d.start(cfg, source.Position{}, newRecorder())
+	if !d.streamsBinary() {
+		t.Error("the stream is not binary")
+	}
 	d.exec("insert into t values (1)")
 	r.waitCount(1)
 	d.exec("alter table t add p point")
