@@ -154,10 +154,10 @@ func TestKeysThatCollideWithinATransactionLoseNoRow(t *testing.T) {
 	}
 }
 
-// Random transactions whose keys are checked at their end, remembered whole, hardly, and not at all.
+// Random transactions whose keys are checked at their end, remembered in memory, and in a file that is used all the time.
 func TestTargetEqualsSourceHoweverKeysCollide(t *testing.T) {
-	for _, most := range []int{rememberedKeys, 3, 0} {
-		t.Run(fmt.Sprintf("%d keys remembered", most), func(t *testing.T) {
+	for _, memory := range []int{keySetBytes, 3 * keyBytes, keyBytes} {
+		t.Run(fmt.Sprintf("%d bytes of memory", memory), func(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 1))
@@ -168,7 +168,7 @@ func TestTargetEqualsSourceHoweverKeysCollide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			src.rememberedKeys = most
+			src.keySetBytes = memory
 			r := d.run(src, source.Position{}, newRecorder())
 			r.waitCount(8)
 			got, seen := map[string]string{}, 0
@@ -237,40 +237,10 @@ func (d *database) tryCollide(random *rand.Rand, n int) (statements string, comm
 	return statements, false
 }
 
-func TestWhatIsRememberedIsBounded(t *testing.T) {
-	all := collisions{tables: map[uint32]*writtenKeys{}, most: 100}
-	lay := &layout{columns: []wireColumn{{row: 0}, {row: 1}}, key: []int{0}}
-	row := func(key, value int) []field {
-		return []field{{kind: 't', text: []byte(strconv.Itoa(key))}, {kind: 't', text: []byte(strconv.Itoa(value))}}
-	}
-	for oid := range uint32(2) {
-		w := all.of(&relationMessage{oid: oid}, lay, false)
-		for i := range 1000 {
-			w.create(row(i%90, i), nil)
-		}
-	}
-	if all.held != 100 {
-		t.Errorf("%d keys are held, at most 100 are allowed", all.held)
-	}
-	for _, w := range all.tables {
-		for _, e := range w.rows {
-			if len(e.below) >= rememberedRows {
-				t.Fatalf("%d rows are held for one key", len(e.below)+1)
-			}
-		}
-	}
-	if v := all.tables[1].remove(row(50, 50)); v != ask {
-		t.Errorf("a key that was forgotten has the verdict %d", v)
-	}
-	all.reset()
-	if v := all.tables[1].remove(row(50, 50)); all.held != 0 || v != send {
-		t.Errorf("in the next transaction %d keys are held, and the verdict is %d", all.held, v)
-	}
-}
-
 func TestLargeShiftLosesNoRow(t *testing.T) {
-	for most, rows := range map[int]int{rememberedKeys: 100_000, 2_000: 10_000} {
-		t.Run(fmt.Sprintf("%d keys remembered", most), func(t *testing.T) {
+	for _, memory := range []int{keySetBytes, 10_000 * keyBytes} {
+		const rows = 100_000
+		t.Run(fmt.Sprintf("%d bytes of memory", memory), func(t *testing.T) {
 			d := newDatabase(t)
 			d.exec(fmt.Sprintf(`create table a (id int primary key deferrable initially immediate, v int);
 				alter table a replica identity full; insert into a select i, i from generate_series(1, %d) i`, rows))
@@ -280,7 +250,7 @@ func TestLargeShiftLosesNoRow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			src.rememberedKeys = most
+			src.keySetBytes = memory
 			r := d.run(src, source.Position{}, newRecorder())
 			r.waitSlot(d)
 			d.exec("update a set id = id + 1")
