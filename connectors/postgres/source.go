@@ -106,6 +106,9 @@ func (s *pgSource) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTopics(chosen); err != nil {
+		return err
+	}
 	if err := checkTables(ctx, s.session, chosen, s.log); err != nil {
 		return err
 	}
