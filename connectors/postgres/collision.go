@@ -88,8 +88,6 @@ type writtenKeys struct {
 	hash    hash.Hash
 	sumOf   []byte
 	head    []byte
-	// truncated counts the truncates of the transaction: what was written before one is no longer found.
-	truncated uint32
 	// any says that a key was written. unsure says that the table was altered: rows of before compare with none of after.
 	// forgetful says that keys of before are not found. partial says that old rows may be incomplete: those of partitions,
 	// which have identities of their own.
@@ -108,14 +106,7 @@ const (
 )
 
 // clear is told at the end of a transaction.
-func (w *writtenKeys) clear() { w.truncated, w.any, w.unsure, w.forgetful = 0, false, false, false }
-
-// truncate forgets what was written before: none of it is there any more.
-func (w *writtenKeys) truncate() {
-	n := w.truncated + 1
-	w.clear()
-	w.truncated = n
-}
+func (w *writtenKeys) clear() { w.any, w.unsure, w.forgetful = false, false, false }
 
 // create notes a row that has been written under a key that it had not. old is the row that it was, for columns that were
 // not sent again, or nil.
@@ -148,14 +139,14 @@ func (w *writtenKeys) remove(row []field) (verdict, error) {
 	}
 	switch image := w.imageOf(row, nil); {
 	case image == e.top && e.two:
-		e.top, e.two = e.below, false
+		e.top, e.below, e.two = e.below, digest{}, false
 		return ask, w.keys.put(key, e)
 	case image == e.top && e.left:
 		return send, w.keys.remove(key)
 	case image == e.top: // the row that had the key before may still be there
 		return ask, w.keys.remove(key)
 	case e.two && image == e.below:
-		e.two = false
+		e.below, e.two = digest{}, false
 	default: // it had the key before
 		e.left = true
 	}
@@ -224,7 +215,7 @@ func (w *writtenKeys) keyChanged(m *rowMessage) bool {
 
 func (w *writtenKeys) keyOf(row, old []field) digest {
 	w.hash.Reset()
-	w.head = binary.BigEndian.AppendUint64(w.head[:0], uint64(w.oid)<<32|uint64(w.truncated))
+	w.head = binary.BigEndian.AppendUint32(w.head[:0], w.oid)
 	_, _ = w.hash.Write(w.head)
 	for _, k := range w.key {
 		f := sentField(row, old, k.at)

@@ -397,9 +397,6 @@ func (r *reading) truncate(ctx context.Context, at lsn, w *wire) error {
 	r.stream.origin.LSN = uint64(at)
 	for _, oid := range oids {
 		v, fresh := r.next(1)
-		if w := r.stream.collisions.tables[oid]; w != nil {
-			w.truncate()
-		}
 		if !fresh {
 			continue
 		}
