@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/schemas"
 )
 
 const oldestServer = 140000
@@ -59,6 +60,21 @@ func chooseTables(ctx context.Context, conn *pgx.Conn, cfg SourceConfig) ([]rela
 				conn.Config().Database, len(all), nameList(all[:min(len(all), 3)])))
 	}
 	return chosen, nil
+}
+
+// checkTopics refuses tables whose changes would be mixed in one topic. It looks before anything is sent: by the time the second
+// one is met, the rows of the first are in the topic, and after a restart the second one may come first.
+func checkTopics(chosen []relationName) error {
+	tables := map[string]relationName{}
+	for _, t := range chosen {
+		topic := schemas.TopicName("", t.schema, t.name)
+		if other, ok := tables[topic]; ok {
+			return failure.As(failure.Config, fmt.Errorf("postgres.tables: %s and %s have the same topic, PREFIX%s", other, t, topic),
+				"leave one of them out with postgres.exclude_tables, or rename it")
+		}
+		tables[topic] = t
+	}
+	return nil
 }
 
 // checkTables refuses tables that cannot be read, and warns of those that cannot be changed once they are published.

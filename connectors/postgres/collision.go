@@ -28,25 +28,22 @@ import (
 // unchanged columns of a key change: if it has changed since, the change that follows brings it once more.
 // docs/decisions/20261125-keys-that-collide-within-a-transaction.md has the reasons.
 
-// rememberedKeys bounds the keys that are remembered for one transaction, of all tables: about 64 MiB. Beyond it, rows
-// are asked for instead of remembered.
-const rememberedKeys = 1 << 19
-
-// rememberedRows bounds the rows that are remembered for one key. More of them have one key at a time only while a
-// transaction with deferred checks is far from its end.
-const rememberedRows = 4
-
 // collisions holds what the open transaction has written to tables whose keys are deferrable.
 type collisions struct {
-	tables     map[uint32]*writtenKeys
-	held, most int
+	tables map[uint32]*writtenKeys
+	keys   *keySet
 }
 
-// reset forgets everything: a transaction begins.
+func newCollisions(keys *keySet) collisions {
+	return collisions{tables: map[uint32]*writtenKeys{}, keys: keys}
+}
+
+// reset forgets everything: a transaction has ended, or begins.
 func (c *collisions) reset() {
 	for _, w := range c.tables {
 		w.clear()
 	}
+	c.keys.reset()
 }
 
 // of returns the memory for a table, which stays the same for the stream's whole life. A table that has come to look
@@ -54,12 +51,12 @@ func (c *collisions) reset() {
 func (c *collisions) of(m *relationMessage, lay *layout, partitioned bool) *writtenKeys {
 	w := c.tables[m.oid]
 	if w == nil {
-		w = &writtenKeys{all: c, rows: map[digest]written{}, hash: sha256.New()}
+		w = &writtenKeys{oid: m.oid, keys: c.keys, hash: sha256.New()}
 		c.tables[m.oid] = w
 	}
 	w.partial = partitioned
 	columns, key := m.columns, lay.keyFields()
-	if w.columns != nil && len(w.rows) > 0 {
+	if w.columns != nil && w.any {
 		w.unsure = w.unsure || !slices.Equal(w.columns, columns)
 		w.forgetful = w.forgetful || !slices.Equal(w.key, key)
 	}
@@ -82,30 +79,19 @@ func (l *layout) keyFields() (key []keyField) {
 	return key
 }
 
-// digest stands for a key or a row. Two of them that are equal by accident would lose a change, so it is a cryptographic
-// one.
-type digest [16]byte
-
-// written is what a transaction has written under one key and not removed again.
-type written struct {
-	top   digest   // the row that was written last: the one that was sent
-	below []digest // rows that were written before it and are still there
-	// left says that the row that had the key before the transaction has gone; many, that not every row is remembered.
-	left, many bool
-}
-
 // writtenKeys is what the open transaction has written to one table.
 type writtenKeys struct {
-	all     *collisions
+	oid     uint32
+	keys    *keySet // of all tables
 	columns []relationColumn
 	key     []keyField
-	rows    map[digest]written
 	hash    hash.Hash
-	buf     []byte
-	// unsure says that the table was altered: rows of before compare with none of after. forgetful says that not every
-	// key was remembered. partial says that old rows may be incomplete: those of partitions, which have identities of
-	// their own.
-	unsure, forgetful, partial bool
+	sumOf   []byte
+	head    []byte
+	// any says that a key was written. unsure says that the table was altered: rows of before compare with none of after.
+	// forgetful says that keys of before are not found. partial says that old rows may be incomplete: those of partitions,
+	// which have identities of their own.
+	any, unsure, forgetful, partial bool
 }
 
 // verdict is what to do with a change of a row whose key may have another row by now.
@@ -119,80 +105,77 @@ const (
 	ask
 )
 
-func (w *writtenKeys) clear() {
-	w.all.held -= len(w.rows)
-	clear(w.rows)
-	w.unsure, w.forgetful = false, false
-}
+// clear is told at the end of a transaction.
+func (w *writtenKeys) clear() { w.any, w.unsure, w.forgetful = false, false, false }
 
 // create notes a row that has been written under a key that it had not. old is the row that it was, for columns that were
 // not sent again, or nil.
-func (w *writtenKeys) create(row, old []field) {
+func (w *writtenKeys) create(row, old []field) error {
 	key, image := w.keyOf(row, old), w.imageOf(row, old)
-	e, ok := w.rows[key]
+	e, found, err := w.keys.get(key)
+	if err != nil {
+		return err
+	}
 	switch {
-	case ok && (e.many || len(e.below) == rememberedRows-1):
+	case found && (e.many || e.two):
 		e = written{many: true}
-	case ok:
-		e.below = append(e.below, e.top)
-	case w.all.held >= w.all.most:
-		w.forgetful = true
-		return
-	default:
-		w.all.held++
+	case found:
+		e.two, e.below = true, e.top
 	}
 	e.top = image
-	w.rows[key] = e
+	w.any = true
+	return w.keys.put(key, e)
 }
 
 // remove judges the removal of a row from its key.
-func (w *writtenKeys) remove(row []field) verdict {
+func (w *writtenKeys) remove(row []field) (verdict, error) {
 	key := w.keyOf(row, nil)
-	e, ok := w.rows[key]
-	if v, certain := w.judge(e, ok); certain {
-		return v
+	e, found, err := w.keys.get(key)
+	if err != nil {
+		return send, err
 	}
-	image := w.imageOf(row, nil)
-	if i := slices.Index(e.below, image); image != e.top && i >= 0 {
-		e.below = slices.Delete(e.below, i, i+1)
-		w.rows[key] = e
-		return drop
+	if v, certain := w.judge(e, found); certain {
+		return v, nil
 	}
-	if image != e.top { // it had the key before
+	switch image := w.imageOf(row, nil); {
+	case image == e.top && e.two:
+		e.top, e.below, e.two = e.below, digest{}, false
+		return ask, w.keys.put(key, e)
+	case image == e.top && e.left:
+		return send, w.keys.remove(key)
+	case image == e.top: // the row that had the key before may still be there
+		return ask, w.keys.remove(key)
+	case e.two && image == e.below:
+		e.below, e.two = digest{}, false
+	default: // it had the key before
 		e.left = true
-		w.rows[key] = e
-		return drop
 	}
-	if n := len(e.below); n > 0 {
-		e.top, e.below = e.below[n-1], e.below[:n-1]
-		w.rows[key] = e
-		return ask
-	}
-	delete(w.rows, key)
-	w.all.held--
-	if e.left {
-		return send
-	}
-	return ask // the row that had the key before may still be there
+	return drop, w.keys.put(key, e)
 }
 
-// replace judges an update that leaves the key as it is.
-func (w *writtenKeys) replace(old, row []field) verdict {
+// replace judges an update that leaves the key as it is. A partition may have sent no old row.
+func (w *writtenKeys) replace(old, row []field) (verdict, error) {
+	if len(old) == 0 {
+		old = row
+	}
 	key := w.keyOf(old, nil)
-	e, ok := w.rows[key]
-	if v, certain := w.judge(e, ok); certain {
-		return v
+	e, found, err := w.keys.get(key)
+	if err != nil {
+		return send, err
+	}
+	if v, certain := w.judge(e, found); certain {
+		return v, nil
 	}
 	was, is := w.imageOf(old, nil), w.imageOf(row, old)
-	if was == e.top {
+	switch {
+	case was == e.top:
 		e.top = is
-		w.rows[key] = e
-		return send
+		return send, w.keys.put(key, e)
+	case e.two && was == e.below:
+		e.below = is
+		return drop, w.keys.put(key, e)
 	}
-	if i := slices.Index(e.below, was); i >= 0 {
-		e.below[i] = is
-	}
-	return drop
+	return drop, nil
 }
 
 // judge decides what can be told without the row: known says that the key was written and remembered.
@@ -207,18 +190,20 @@ func (w *writtenKeys) judge(e written, known bool) (v verdict, certain bool) {
 }
 
 // note takes a message of this table into account whose changes have been judged before.
-func (w *writtenKeys) note(kind byte, m *rowMessage) {
+func (w *writtenKeys) note(kind byte, m *rowMessage) (err error) {
 	switch {
 	case kind == 'I':
-		w.create(m.new, nil)
+		return w.create(m.new, nil)
 	case kind == 'D':
-		w.remove(m.old)
-	case w.keyChanged(m):
-		w.remove(m.old)
-		w.create(m.new, m.old)
+		_, err = w.remove(m.old)
+	case len(m.old) > 0 && w.keyChanged(m):
+		if _, err = w.remove(m.old); err == nil {
+			err = w.create(m.new, m.old)
+		}
 	default:
-		w.replace(m.old, m.new)
+		_, err = w.replace(m.old, m.new)
 	}
+	return err
 }
 
 // keyChanged is [relation.keyChanged] for rows that are not decoded: values are the same when their texts are.
@@ -230,6 +215,8 @@ func (w *writtenKeys) keyChanged(m *rowMessage) bool {
 
 func (w *writtenKeys) keyOf(row, old []field) digest {
 	w.hash.Reset()
+	w.head = binary.BigEndian.AppendUint32(w.head[:0], w.oid)
+	_, _ = w.hash.Write(w.head)
 	for _, k := range w.key {
 		f := sentField(row, old, k.at)
 		if f.kind == 'b' {
@@ -262,16 +249,14 @@ func sentField(row, old []field, i int) field {
 }
 
 func (w *writtenKeys) write(f field) {
-	var head [9]byte
-	head[0] = f.kind
-	binary.BigEndian.PutUint64(head[1:], uint64(len(f.text)))
-	_, _ = w.hash.Write(head[:])
+	w.head = binary.BigEndian.AppendUint64(append(w.head[:0], f.kind), uint64(len(f.text)))
+	_, _ = w.hash.Write(w.head)
 	_, _ = w.hash.Write(f.text)
 }
 
 func (w *writtenKeys) sum() (d digest) {
-	w.buf = w.hash.Sum(w.buf[:0])
-	copy(d[:], w.buf)
+	w.sumOf = w.hash.Sum(w.sumOf[:0])
+	copy(d[:], w.sumOf)
 	return d
 }
 

@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 )
 
@@ -154,21 +159,21 @@ func TestKeysThatCollideWithinATransactionLoseNoRow(t *testing.T) {
 	}
 }
 
-// Random transactions whose keys are checked at their end, remembered whole, hardly, and not at all.
+// Random transactions whose keys are checked at their end, remembered in memory, and in a file that is used all the time.
 func TestTargetEqualsSourceHoweverKeysCollide(t *testing.T) {
-	for _, most := range []int{rememberedKeys, 3, 0} {
-		t.Run(fmt.Sprintf("%d keys remembered", most), func(t *testing.T) {
+	for _, memory := range []int{keySetBytes, 3 * keyBytes, keyBytes} {
+		t.Run(fmt.Sprintf("%d bytes of memory", memory), func(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 1))
 			d := newDatabase(t)
-			d.exec(`create table a (id numeric primary key deferrable initially deferred, v int); alter table a replica identity full;
-				insert into a select i, i from generate_series(1, 8) i; create table marks (n int primary key)`)
+			d.exec(`create table a (id numeric primary key deferrable initially deferred, v int, big text); alter table a replica identity full;
+				alter table a alter big set storage external; insert into a select i, i, repeat(i::text, 5000) from generate_series(1, 8) i; create table marks (n int primary key)`)
 			src, err := newSource(t.Context(), d.config(), d.env())
 			if err != nil {
 				t.Fatal(err)
 			}
-			src.rememberedKeys = most
+			src.keySetBytes = memory
 			r := d.run(src, source.Position{}, newRecorder())
 			r.waitCount(8)
 			got, seen := map[string]string{}, 0
@@ -185,7 +190,7 @@ func TestTargetEqualsSourceHoweverKeysCollide(t *testing.T) {
 						applyTo(got, e, wholeNumber)
 					}
 				}
-				if want := d.rows("select trim_scale(id)::text, v::text from a"); !maps.Equal(got, want) {
+				if want := d.rows("select trim_scale(id)::text, v || ',' || case when length(big) > 64 then left(big, 4) || '...(' || length(big) || ')' else big end from a"); !maps.Equal(got, want) {
 					t.Fatalf("after %s\nthe target has %v, the source %v; changes:\n%s", sql, got, want, strings.Join(texts(events[seen:]), "\n"))
 				}
 				seen = len(events)
@@ -220,7 +225,7 @@ func (d *database) tryCollide(random *rand.Rand, n int) (statements string, comm
 		case 1:
 			sql = append(sql, fmt.Sprintf("update a set id = %s where ctid = (select ctid from a order by random() limit 1)", a))
 		case 2:
-			sql = append(sql, fmt.Sprintf("insert into a values (%s, %d)", a, n))
+			sql = append(sql, fmt.Sprintf("insert into a values (%s, %d, repeat('%d', 5000))", a, n, n%10))
 		case 3:
 			sql = append(sql, "delete from a where ctid = (select ctid from a order by random() limit 1)")
 		case 4:
@@ -237,40 +242,10 @@ func (d *database) tryCollide(random *rand.Rand, n int) (statements string, comm
 	return statements, false
 }
 
-func TestWhatIsRememberedIsBounded(t *testing.T) {
-	all := collisions{tables: map[uint32]*writtenKeys{}, most: 100}
-	lay := &layout{columns: []wireColumn{{row: 0}, {row: 1}}, key: []int{0}}
-	row := func(key, value int) []field {
-		return []field{{kind: 't', text: []byte(strconv.Itoa(key))}, {kind: 't', text: []byte(strconv.Itoa(value))}}
-	}
-	for oid := range uint32(2) {
-		w := all.of(&relationMessage{oid: oid}, lay, false)
-		for i := range 1000 {
-			w.create(row(i%90, i), nil)
-		}
-	}
-	if all.held != 100 {
-		t.Errorf("%d keys are held, at most 100 are allowed", all.held)
-	}
-	for _, w := range all.tables {
-		for _, e := range w.rows {
-			if len(e.below) >= rememberedRows {
-				t.Fatalf("%d rows are held for one key", len(e.below)+1)
-			}
-		}
-	}
-	if v := all.tables[1].remove(row(50, 50)); v != ask {
-		t.Errorf("a key that was forgotten has the verdict %d", v)
-	}
-	all.reset()
-	if v := all.tables[1].remove(row(50, 50)); all.held != 0 || v != send {
-		t.Errorf("in the next transaction %d keys are held, and the verdict is %d", all.held, v)
-	}
-}
-
 func TestLargeShiftLosesNoRow(t *testing.T) {
-	for most, rows := range map[int]int{rememberedKeys: 100_000, 2_000: 10_000} {
-		t.Run(fmt.Sprintf("%d keys remembered", most), func(t *testing.T) {
+	for _, memory := range []int{keySetBytes, 10_000 * keyBytes} {
+		const rows = 100_000
+		t.Run(fmt.Sprintf("%d bytes of memory", memory), func(t *testing.T) {
 			d := newDatabase(t)
 			d.exec(fmt.Sprintf(`create table a (id int primary key deferrable initially immediate, v int);
 				alter table a replica identity full; insert into a select i, i from generate_series(1, %d) i`, rows))
@@ -280,7 +255,7 @@ func TestLargeShiftLosesNoRow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			src.rememberedKeys = most
+			src.keySetBytes = memory
 			r := d.run(src, source.Position{}, newRecorder())
 			r.waitSlot(d)
 			d.exec("update a set id = id + 1")
@@ -316,6 +291,92 @@ func TestTableWhoseRowsCannotBeToldIsReadAgain(t *testing.T) {
 	}
 	r = d.start(d.config(), out.position(), newRecorder())
 	diff(t, texts(r.waitFor("(7,two)")), "t a - -", "r a - (1,one)", "r a - (3,three)", "r a - (7,two)")
+}
+
+// The changes of before come when the catalog calls the key immediate.
+func TestKeyThatIsNotDeferrableAnyMoreLosesNoRow(t *testing.T) {
+	for _, seen := range []string{"in the snapshot", "in a change"} {
+		t.Run(seen, func(t *testing.T) {
+			d := newDatabase(t)
+			if seen == "in the snapshot" {
+				d.exec(deferrableTable)
+			} else {
+				d.exec("create table a (id int primary key, v text); insert into a values (1, 'one'), (2, 'two'), (3, 'three')")
+			}
+			out := newRecorder()
+			r := d.start(d.config(), source.Position{}, out)
+			r.waitCount(3)
+			if seen == "in a change" {
+				d.exec("alter table a drop constraint a_pkey, add primary key (id) deferrable, replica identity full")
+				d.exec("update a set v = 'one' where id = 1")
+				r.waitCount(4)
+			}
+			_ = r.stop()
+			d.exec("update a set id = 5 - id where id > 1")
+			d.exec("alter table a drop constraint a_pkey, add primary key (id), replica identity default")
+			d.exec("insert into a values (99, 'end')")
+			r = d.start(d.config(), out.position(), newRecorder())
+			diff(t, texts(r.waitFor("(99,end)")), "d a (2,two) - other 3", "c a - (3,two) other 2", "c a - (2,three) other 3", "c a - (99,end)")
+		})
+	}
+}
+
+// Old rows are whole wherever keys can collide: the server takes no deferrable key for an identity.
+func TestNoDeferrableKeyIsAReplicaIdentity(t *testing.T) {
+	d := newDatabase(t)
+	d.exec("create table a (id int primary key deferrable, code text not null unique deferrable); insert into a values (1, 'x')")
+	if _, err := d.conn.Exec(t.Context(), "alter table a replica identity using index a_code_key"); err == nil || !strings.Contains(err.Error(), "non-immediate") {
+		t.Errorf("a deferrable index as identity: %v", err)
+	}
+	core, logs := observer.New(zap.WarnLevel)
+	env := d.env()
+	env.Log = zap.New(core)
+	src, err := newSource(t.Context(), d.config(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := d.run(src, source.Position{}, newRecorder())
+	r.waitCount(1)
+	if found := logs.FilterMessageSnippet("no replica identity").All(); len(found) != 1 || !strings.Contains(fmt.Sprint(found[0].ContextMap()), "REPLICA IDENTITY FULL") {
+		t.Errorf("the warnings are %v", found)
+	}
+	if _, err := d.conn.Exec(t.Context(), "update a set id = 2"); err == nil || sqlState(err) != "55000" {
+		t.Errorf("an update of a published table whose key is deferrable: %v", err)
+	}
+}
+
+// The folder for temporary files cannot be written to: the run ends with nothing lost, and the next one reads the
+// transaction again.
+func TestTransactionIsReadAgainWhenItsKeysCannotBeRemembered(t *testing.T) {
+	d := newDatabase(t)
+	d.exec(`create table a (id int primary key deferrable initially immediate, v text); alter table a replica identity full;
+		insert into a select i, i from generate_series(1, 50) i`)
+	start := func(from source.Position) *running {
+		src, err := newSource(t.Context(), d.config(), d.env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		src.keySetBytes = 10 * keyBytes
+		return d.run(src, from, newRecorder())
+	}
+	r := start(source.Position{})
+	r.waitCount(50)
+	_ = r.stop()
+	before := d.rows("select id::text, v from a")
+	d.exec("update a set id = 51 - id")
+	d.exec("insert into a values (99, 'end')")
+	missing := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", missing)
+	broken := start(r.out.position())
+	if err := broken.join(); err == nil || !strings.Contains(err.Error(), missing) || failure.Classify(err) != failure.Retry {
+		t.Fatalf("Run returned %v", err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	again := start(broken.out.position())
+	events := append(broken.out.all(), again.waitFor("(99,end)")...)
+	if got, want := applied(before, events), d.rows("select id::text, v from a"); !maps.Equal(got, want) {
+		t.Errorf("the target has %v, the source %v", got, want)
+	}
 }
 
 func TestPartitionsWithKeysThatCollideAreAsked(t *testing.T) {

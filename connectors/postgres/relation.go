@@ -115,7 +115,8 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 		return nil, nil, err
 	}
 	rel.setLabels(lay)
-	if m.identity == 'f' && info.deferrable && len(lay.key) > 0 {
+	deferrable := info.deferrable || r.source.state.table(m.oid).Deferrable
+	if m.identity == 'f' && deferrable && len(lay.key) > 0 {
 		rel.written = r.stream.collisions.of(m, lay, info.kind == 'p')
 	}
 	rel.described, rel.from = true, merged.from()
@@ -129,7 +130,11 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 	if err != nil {
 		return err
 	}
-	changed := r.source.state.table(m.oid).note(sent)
+	t := r.source.state.table(m.oid)
+	changed := t.note(sent)
+	if rel.written != nil && !t.Deferrable {
+		t.Deferrable, changed = true, true
+	}
 	if last := r.known[m.oid]; last != nil && last.SameShape(lay.table) {
 		lay.table = last // the same version: whoever has compiled something for it finds it again
 	} else {

@@ -43,8 +43,8 @@ type pgSource struct {
 	publicationInterval time.Duration
 	patience            patience
 	prefixes            prefixes // of the messages that are published
-	// rememberedKeys bounds what is kept of a transaction that writes to tables with deferrable keys.
-	rememberedKeys int
+	// keySetBytes bounds what is kept in memory of a transaction that writes to tables with deferrable keys.
+	keySetBytes int
 
 	state  *state
 	tables map[uint32]bool // OIDs whose changes count, pending ones included
@@ -77,7 +77,7 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	}
 	s := &pgSource{
 		cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout,
-		publicationInterval: publicationInterval, patience: defaultPatience, rememberedKeys: rememberedKeys,
+		publicationInterval: publicationInterval, patience: defaultPatience, keySetBytes: keySetBytes,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -104,6 +104,9 @@ func (s *pgSource) check(ctx context.Context) error {
 	}
 	chosen, err := chooseTables(ctx, s.session, s.cfg)
 	if err != nil {
+		return err
+	}
+	if err := checkTopics(chosen); err != nil {
 		return err
 	}
 	if err := checkTables(ctx, s.session, chosen, s.log); err != nil {

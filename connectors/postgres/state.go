@@ -62,6 +62,9 @@ type tableState struct {
 	Shape   string `json:"shape,omitempty"`
 	// Columns is what note wrote of the last version's columns.
 	Columns string `json:"columns,omitempty"`
+	// Deferrable says that the key has been deferrable since the table was read: changes of that time may be read when the
+	// catalog does not know it any more.
+	Deferrable bool `json:"deferrable,omitempty"`
 }
 
 // note keeps in a few bytes which columns the last version has, and which of them cannot be null: what the log still holds

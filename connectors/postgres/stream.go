@@ -85,7 +85,8 @@ func (r *reading) receive(ctx context.Context, binary bool) error {
 	}
 	s.progress.read.Store(uint64(at))
 	r.stream = stream{conn: conn, relations: map[uint32]*relation{}, typeNames: map[uint32]string{}, last: map[uint32][]attribute{}, from: r.pos, deaf: r.deaf}
-	r.stream.collisions = collisions{tables: map[uint32]*writtenKeys{}, most: s.rememberedKeys}
+	r.stream.collisions = newCollisions(newKeySet("", s.keySetBytes))
+	defer r.stream.collisions.reset()
 	if r.pos.Low == 0 {
 		r.stream.lastCommit = r.pos.High
 	}
@@ -186,6 +187,7 @@ func (r *reading) commitTransaction(ctx context.Context, at lsn, w *wire) error 
 		return err
 	}
 	st.open, st.lastCommit = false, uint64(c.end)
+	st.collisions.reset()
 	r.source.progress.active.Add(1)
 	return r.advance(ctx, c.end)
 }
@@ -291,8 +293,7 @@ func (r *reading) passOver(ctx context.Context, kind byte, w *wire) error {
 	if err := st.msg.parse(kind, w); err != nil {
 		return err
 	}
-	rel.written.note(kind, &st.msg)
-	return nil
+	return rel.written.note(kind, &st.msg)
 }
 
 func (r *reading) insert(ctx context.Context, rel *relation, v schemas.Version) error {
@@ -300,7 +301,9 @@ func (r *reading) insert(ctx context.Context, rel *relation, v schemas.Version) 
 		return err
 	}
 	if rel.written != nil {
-		rel.written.create(r.stream.msg.new, nil)
+		if err := rel.written.create(r.stream.msg.new, nil); err != nil {
+			return err
+		}
 	}
 	return r.emit(schemas.Change{Table: rel.layout.table, Op: schemas.Create, After: rel.after, Version: v})
 }
@@ -319,9 +322,9 @@ func (r *reading) delete(ctx context.Context, rel *relation, v schemas.Version) 
 func (r *reading) remove(ctx context.Context, rel *relation, c schemas.Change) error {
 	fresh := c.Version.Compare(r.stream.from) > 0
 	if rel.written != nil {
-		v := rel.written.remove(r.stream.msg.old)
-		if !fresh {
-			return nil
+		v, err := rel.written.remove(r.stream.msg.old)
+		if err != nil || !fresh {
+			return err
 		}
 		now, send, err := r.standing(ctx, rel, v)
 		if err != nil || !send {
@@ -349,7 +352,11 @@ func (r *reading) update(ctx context.Context, rel *relation, v schemas.Version) 
 	if before == nil || !rel.keyChanged() {
 		after := rel.after
 		if rel.written != nil {
-			now, send, err := r.standing(ctx, rel, rel.written.replace(r.stream.msg.old, r.stream.msg.new))
+			v, err := rel.written.replace(r.stream.msg.old, r.stream.msg.new)
+			if err != nil {
+				return err
+			}
+			now, send, err := r.standing(ctx, rel, v)
 			if err != nil || !send {
 				return err
 			}
@@ -372,7 +379,9 @@ func (r *reading) update(ctx context.Context, rel *relation, v schemas.Version) 
 		return err
 	}
 	if rel.written != nil {
-		rel.written.create(r.stream.msg.new, r.stream.msg.old)
+		if err := rel.written.create(r.stream.msg.new, r.stream.msg.old); err != nil {
+			return err
+		}
 	}
 	return r.emit(schemas.Change{
 		Table: rel.layout.table, Op: schemas.Create, After: rel.after, OtherKey: before, Version: v,
@@ -388,9 +397,6 @@ func (r *reading) truncate(ctx context.Context, at lsn, w *wire) error {
 	r.stream.origin.LSN = uint64(at)
 	for _, oid := range oids {
 		v, fresh := r.next(1)
-		if w := r.stream.collisions.tables[oid]; w != nil {
-			w.clear()
-		}
 		if !fresh {
 			continue
 		}
