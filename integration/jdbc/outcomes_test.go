@@ -1,6 +1,7 @@
 package jdbc
 
 import (
+	"cmp"
 	"flag"
 	"maps"
 	"os"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -51,7 +52,7 @@ func TestSinkDoesWithOurTopicsWhatItDoesWithDebeziums(t *testing.T) {
 		case same && known:
 			t.Errorf("%s: the same of both, and said not to be: %s", name, reason)
 		case !same && !known:
-			t.Errorf("%s: of our topics %s; of Debezium's %s", name, outcome, theirs[name])
+			t.Errorf("%s: of our topics %s; of Debezium's %s", name, outcome, cmp.Or(theirs[name], "equal"))
 		}
 	}
 	for name := range apart {
@@ -113,7 +114,7 @@ func golden(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-) is not what came (+):\n%s", path, diff)
+	if d := diff.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-) is not what came (+):\n%s", path, d)
 	}
 }
