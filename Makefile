@@ -39,6 +39,7 @@ build: $(patsubst cmd/%/main.go,bin/%,$(wildcard cmd/*/main.go)) ## build every 
 
 deps: ## install what the machine lacks: PostgreSQL, Java 17, Maven, Python, a C++ toolchain
 	@bash integration/deps.sh
+	@go run ./integration/engines/fetch
 
 clean: ## remove what was built
 	rm -rf bin

@@ -16,6 +16,17 @@ import (
 // ErrMissing marks the errors that mean: this machine lacks the programs for an engine.
 var ErrMissing = errors.New("not installed")
 
+// Fetch makes the downloads that are not in the cache yet. The engines do so by themselves when one is started; this is for
+// a machine that is to have all of them before its first test.
+func Fetch(ctx context.Context) error {
+	for _, home := range []func(context.Context) (string, error){kafkaHome, registryHome, connectHome, connectPluginsHome} {
+		if _, err := home(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // cached returns the folder of a download, after filling it with fetch if it is not there yet. Programs that ask at the
 // same time wait for one another. The folder appears when it is complete: a download that was cut off is never seen.
 func cached(ctx context.Context, name string, fetch func(ctx context.Context, dir string) error) (string, error) {

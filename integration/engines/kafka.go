@@ -217,16 +217,9 @@ func kafkaHome(ctx context.Context) (string, error) {
 	version := pomVersion.FindSubmatch(kafkaPOM)
 	name := fmt.Sprintf("kafka-%s-%08x", version[1], crc32.ChecksumIEEE(kafkaPOM))
 	return cached(ctx, name, func(ctx context.Context, dir string) error {
-		work, err := os.MkdirTemp("", "syncline-pom-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(work)
-		pom := filepath.Join(work, "pom.xml")
-		if err := os.WriteFile(pom, kafkaPOM, 0o644); err != nil {
-			return err
-		}
-		return maven(ctx, "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+dir)
+		return withPOM(kafkaPOM, func(pom string) error {
+			return maven(ctx, "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+dir)
+		})
 	})
 }
 
