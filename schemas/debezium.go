@@ -25,8 +25,7 @@ type field struct {
 	name     string
 	typ      *Type
 	out      output
-	nullable bool   // the field can be null
-	notNull  bool   // the column cannot
+	nullable bool
 	fallback Value  // the schema's default where there is one, else the type's zero
 	literal  string // the schema's default as JSON, "" for none
 	standard bool   // of the second mapping
@@ -48,16 +47,16 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 	l.fields = make([]field, len(t.Columns))
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		f := field{name: names[i], typ: &c.Type, nullable: c.Nullable, notNull: !c.Nullable}
+		f := field{name: names[i], typ: &c.Type, nullable: c.Nullable}
 		if m.Types == TypesAvro {
 			f.out, f.standard = standardOutput(&c.Type), true
 		} else {
 			f.out = debeziumOutput(&c.Type)
-			f.nullable = f.nullable || (f.out.omitted || f.out.optional) && c.Key == 0
+			f.nullable = f.nullable || f.out.omitted && c.Key == 0
 		}
-		f.fallback, f.literal = defaultOf(c, &f.out, f.standard)
+		f.fallback, f.literal = defaultOf(c, &f.out)
 		if !f.standard && !declaredUnder(c) {
-			f.fallback, f.literal = unknownOf(&c.Type), ""
+			f.fallback, f.literal = zeroOf(&c.Type), ""
 		}
 		if f.standard && f.nullable {
 			f.literal = ""

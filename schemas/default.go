@@ -4,97 +4,37 @@ import (
 	"errors"
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
 // defaultOf returns what stands in a NOT NULL field when the value is not known, and the default that the schema
-// declares as JSON ("" for none). Bytes, arrays and unconstrained decimals declare none. A default that cannot be read here is
-// not declared: it stays in [Column.Default].
-func defaultOf(c *Column, out *output, standard bool) (fallback Value, literal string) {
-	unknown := zeroOf(&c.Type)
-	read := readDefault
-	if !standard {
-		unknown, read = unknownOf(&c.Type), readAsDebezium
-	}
+// declares as JSON ("" for none). As in Debezium, a literal default is declared as it is and the result of a function
+// as the type's zero; bytes, arrays and unconstrained decimals declare none. A default that cannot be read here is not
+// declared: it stays in [Column.Default].
+func defaultOf(c *Column, out *output) (fallback Value, literal string) {
+	zero := zeroOf(&c.Type)
 	if c.Default == "" || !declaresDefault(c) {
-		return unknown, ""
+		return zero, ""
 	}
-	v := zeroOf(&c.Type)
-	switch text, kind := read(c.Default); kind {
+	v := zero
+	switch text, kind := readDefault(c.Default); kind {
 	case defaultNull:
-		return unknown, ""
+		return zero, ""
 	case defaultLiteral:
 		var err error
-		if v, err = literalOf(&c.Type, text, standard); err != nil {
-			return unknown, ""
+		if v, err = ParseText([]byte(text), &c.Type, new(Arena)); err != nil {
+			return zero, ""
 		}
 	case defaultFunction:
 		if c.Type.Kind == Enum {
-			return unknown, ""
+			return zero, ""
 		}
 	}
 	if literal = literalJSON(&c.Type, out, v); literal == "" {
-		return unknown, ""
+		return zero, ""
 	}
 	return v, literal
-}
-
-// literalOf reads a literal. In Debezium's forms a time loses the digits that its field has no room for, whatever is not true is false,
-// and there is no infinite timestamp with a time zone.
-func literalOf(t *Type, text string, standard bool) (Value, error) {
-	if t.Kind == Bool && !standard {
-		return BoolValue(strings.EqualFold(text, "true")), nil
-	}
-	v, err := ParseText([]byte(text), t, new(Arena))
-	if err != nil || standard {
-		return v, err
-	}
-	switch {
-	case t.Kind == TimestampTZ && (v.Int() == math.MaxInt64 || v.Int() == math.MinInt64):
-		return v, ErrRange
-	case (t.Kind == Time || t.Kind == Timestamp) && t.Precision <= 3 && v.Int() != math.MaxInt64 && v.Int() != math.MinInt64:
-		const unit = 1000 // microseconds
-		return IntValue(v.Int() - (v.Int()%unit+unit)%unit), nil
-	}
-	return v, err
-}
-
-// callPattern is what Debezium takes for the call of a function, and quotedPattern where it finds a literal otherwise.
-var (
-	callPattern   = regexp.MustCompile(`^\(?[A-Za-z0-9_.]+\((.+)?\)`)
-	quotedPattern = regexp.MustCompile(`'((?:[^']|'')*)'`)
-)
-
-// readAsDebezium reads a default as Debezium's PostgreSQL connector does: the call of a function stands for the type's zero, else the
-// first quoted text counts, whatever is around it, else the expression as it is printed.
-func readAsDebezium(expr string) (text string, kind defaultKind) {
-	if _, kind := readDefault(expr); kind == defaultNull {
-		return "", kind
-	}
-	if callPattern.MatchString(expr) || nowWords[expr] {
-		return "", defaultFunction
-	}
-	if m := quotedPattern.FindStringSubmatch(expr); m != nil {
-		return strings.ReplaceAll(m[1], "''", "'"), defaultLiteral
-	}
-	return expr, defaultLiteral
-}
-
-// nowWords are the functions that SQL has without parentheses.
-var nowWords = map[string]bool{"CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_TIMESTAMP": true, "LOCALTIME": true, "LOCALTIMESTAMP": true}
-
-// unknownOf is the value that Debezium puts where a NOT NULL field without a declared default has none: the before of a row of which
-// the log has the key alone.
-func unknownOf(t *Type) Value {
-	switch {
-	case t.Kind == UUID, t.Kind == JSON:
-		return StringValue("")
-	case t.Kind == String && unknownTexts[t.Form] != "":
-		return StringValue(unknownTexts[t.Form])
-	}
-	return zeroOf(t)
 }
 
 func declaresDefault(c *Column) bool {
@@ -182,7 +122,7 @@ func javaFloat(f float64, single bool) string {
 	return text
 }
 
-// zeroOf is the value that Debezium declares for the default that a function makes.
+// zeroOf is the value that Debezium puts where a NOT NULL field has none.
 func zeroOf(t *Type) Value {
 	switch t.Kind {
 	case Bool:
@@ -196,7 +136,7 @@ func zeroOf(t *Type) Value {
 	case Bytes, Enum:
 		return StringValue("")
 	case UUID:
-		return StringValue(zeroUUID)
+		return StringValue("00000000-0000-0000-0000-000000000000")
 	case JSON:
 		return StringValue("{}")
 	case Interval:

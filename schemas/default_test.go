@@ -1,13 +1,6 @@
 package schemas
 
-import (
-	"encoding/binary"
-	"fmt"
-	"math"
-	"testing"
-
-	"github.com/linkedin/goavro/v2"
-)
+import "testing"
 
 func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 	for _, tc := range []struct {
@@ -17,32 +10,24 @@ func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 	}{
 		{col("c", kind(Int32)), "0", "0"},
 		{col("c", kind(Int32)), "'-7'::integer", "-7"},
-		{col("c", kind(Int32)), "(-7)", ""},
-		{col("c", kind(Int32)), "(5)::bigint", ""},
-		{col("c", kind(Int32)), "COALESCE(1, 2)", "0"},
-		{col("c", kind(Int32)), "((random() * (100)::double precision))::integer", ""},
+		{col("c", kind(Int32)), "(-7)", "-7"},
 		{col("c", kind(Int32)), "nextval('s'::regclass)", "0"},
-		{col("c", kind(Int32)), "(1 + 1)", ""},
+		{col("c", kind(Int32)), "(1 + 1)", "0"},
 		{col("c", kind(Int16)), "70000", ""},
 		{col("c", kind(Bool)), "true", "true"},
 		{col("c", kind(Bool)), "is_nice()", "false"},
-		{col("c", kind(Bool)), "(1 = 1)", "false"},
 		{col("c", kind(Float64)), "1.5", "1.5"},
 		{col("c", kind(Float64)), "'1e10'::double precision", "1.0E10"},
 		{col("c", kind(Float32)), "0.1", "0.1"},
 		{col("c", kind(Float64)), "'NaN'::double precision", ""},
 		{col("c", numeric(6, 2)), "1.5", "\"\\u0000\u0096\""},
-		{col("c", numeric(6, 2)), "(-1)", ""},
-		{col("c", numeric(6, 2)), "'-1'::integer", "\"\u009c\""},
+		{col("c", numeric(6, 2)), "(-1)", "\"\u009c\""},
 		{col("c", numeric(6, 2)), "1.555", ""},
 		{col("c", kind(Decimal)), "1.5", ""},
 		{col("c", kind(String)), "'it''s \"\\ \n'::text", `"it's \"\\ \n"`},
 		{col("c", kind(String)), "''::text", `""`},
-		{col("c", kind(String)), "('a'::text || 'b'::text)", `"a"`},
-		{col("c", kind(String)), "upper('x'::text)", `""`},
-		{col("c", kind(String)), "(1)::text", `"(1)::text"`},
-		{col("c", kind(String)), `"current_schema"()`, `"\"current_schema\"()"`},
-		{col("c", kind(String)), "CURRENT_USER", `"CURRENT_USER"`},
+		{col("c", kind(String)), "('a'::text || 'b'::text)", `""`},
+		{col("c", kind(String)), "CURRENT_USER", `""`},
 		{col("c", kind(String)), "NULL::character varying", ""},
 		{other("c", "character varying(10)"), "'x'::character varying(10)", `"x"`},
 		{other("c", "inet"), "'10.0.0.1'::inet", ""},
@@ -52,15 +37,9 @@ func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 		{col("c", formed(FormTimeTZ, 0)), "'12:00:00+00'::time with time zone", ""},
 		{col("c", kind(Date)), "'2016-11-04'::date", "17109"},
 		{col("c", kind(Date)), "CURRENT_DATE", "0"},
-		{col("c", kind(Date)), "(CURRENT_DATE + 1)", ""},
-		{col("c", kind(Date)), "('now'::text)::date", ""},
-		{col("c", kind(Date)), "('2020-01-01'::date + 5)", "18262"},
 		{col("c", digits(Time, 6)), "'00:00:01'::time without time zone", "1000000"},
 		{col("c", digits(Timestamp, 3)), "'1970-01-01 00:00:01'::timestamp(3) without time zone", "1000"},
-		{col("c", digits(Timestamp, 3)), "'2020-01-01 10:00:00.1236'::timestamp without time zone", "1577872800123"},
 		{col("c", digits(Timestamp, 6)), "now()", "0"},
-		{col("c", digits(Timestamp, 6)), "(now() - '1 day'::interval)", "0"},
-		{col("c", digits(TimestampTZ, 6)), "'infinity'::timestamp with time zone", ""},
 		{col("c", digits(TimestampTZ, 6)), "CURRENT_TIMESTAMP", `"1970-01-01T00:00:00.000000Z"`},
 		{col("c", kind(Interval)), "'1 mon'::interval", "2629800000000"},
 		{col("c", kind(UUID)), "gen_random_uuid()", `"00000000-0000-0000-0000-000000000000"`},
@@ -69,13 +48,13 @@ func TestDefaultsAreDeclaredAsDebeziumDoes(t *testing.T) {
 		{col("c", Type{Kind: Enum, Labels: []string{"a"}}), `first_mood()`, ""},
 		{col("c", kind(Bytes)), `'\x00'::bytea`, ""},
 		{col("c", arrayOf(kind(Int32))), "'{}'::integer[]", ""},
-		{col("c", kind(Int32)), "()", ""},
-		{col("c", kind(Int32)), "'unfinished", ""},
+		{col("c", kind(Int32)), "()", "0"},
+		{col("c", kind(Int32)), "'unfinished", "0"},
 	} {
 		c := tc.column
 		c.Default = tc.expr
 		out := debeziumOutput(&c.Type)
-		if _, got := defaultOf(&c, &out, false); got != tc.want {
+		if _, got := defaultOf(&c, &out); got != tc.want {
 			t.Errorf("%v default %s: %s, want %s", c.Type, tc.expr, got, tc.want)
 		}
 	}
@@ -164,68 +143,5 @@ func TestConstantDefaultsAreToldFromThoseOfTheSourceAlone(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%v default %s: %q, want %q", c.Type, tc.expr, got, tc.want)
 		}
-	}
-}
-
-// A delete of which the log has the key alone: Debezium fills the other columns that are NOT NULL. Seen with 3.7.
-func TestWhatTheLogDoesNotHaveIsMadeUpAsDebeziumDoes(t *testing.T) {
-	shape := func(kind uint32, numbers ...any) string { // well-known binary, as goavro shows it
-		wkb := binary.LittleEndian.AppendUint32([]byte{1}, kind)
-		for _, n := range numbers {
-			switch n := n.(type) {
-			case uint32:
-				wkb = binary.LittleEndian.AppendUint32(wkb, n)
-			case float64:
-				wkb = binary.LittleEndian.AppendUint64(wkb, math.Float64bits(n))
-			}
-		}
-		return fmt.Sprint(wkb)
-	}
-	lseg := shape(2, uint32(2), 0.0, 0.0, 1.0, 0.0)
-	polygon := shape(3, uint32(1), uint32(4), 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-	for _, tc := range []struct {
-		typ  Type
-		want string
-	}{
-		{kind(UUID), ""},
-		{kind(JSON), ""},
-		{digits(TimestampTZ, 3), "1970-01-01T00:00:00Z"},
-		{kind(Int32), "0"},
-		{formed(FormLine, 0), "map[io.debezium.data.geometry.Line:map[a:0 b:1 c:0]]"},
-		{formed(FormLseg, 0), "map[io.debezium.data.geometry.Geometry:map[extensions:map[map:map[type:lseg]] srid:<nil> wkb:" + lseg + "]]"},
-		{formed(FormPolygon, 0), "map[io.debezium.data.geometry.Geometry:map[extensions:map[map:map[type:polygon]] srid:<nil> wkb:" + polygon + "]]"},
-	} {
-		notNull := col("c", tc.typ)
-		notNull.Nullable = false
-		enc, err := NewEncoder(table("public", "t", key(1, col("id", kind(Int32))), notNull), Mapping{Prefix: "x"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := Change{Op: Delete, Before: []Value{IntValue(7), Null()}, BeforeKeyOnly: true}
-		value, err := enc.AppendValue(nil, &c, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		codec, err := goavro.NewCodec(enc.ValueSchema())
-		if err != nil {
-			t.Fatal(err)
-		}
-		native, _, err := codec.NativeFromBinary(value[5:]) // behind the magic byte and the id
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := native.(map[string]any)["before"].(map[string]any)["x.public.t.Value"].(map[string]any)
-		if got := fmt.Sprint(before["c"]); got != tc.want {
-			t.Errorf("%v: %s, want %s", tc.typ, got, tc.want)
-		}
-	}
-}
-
-func TestAnEmptyUUIDIsTheNilOne(t *testing.T) {
-	var v Value
-	r := reader{buf: []byte{0}}
-	extractUUID(&r, new(Arena), &v)
-	if r.err != nil || string(v.Bytes()) != zeroUUID {
-		t.Errorf("%s, %v", v.Bytes(), r.err)
 	}
 }

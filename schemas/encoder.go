@@ -42,8 +42,7 @@ type columnEncoder struct {
 	union       bool
 	valueBranch byte // the encoded branch of a union's value, and of its null
 	nullBranch  byte
-	fallback    []byte // the whole field where a NOT NULL value has no form
-	absent      []byte // the whole field where the log has the key alone
+	fallback    []byte // the whole field where a NOT NULL value is not known
 	placeholder []byte // the whole field where the value was not sent
 }
 
@@ -121,8 +120,6 @@ func compileColumn(i int, f *field, placeholder string) (columnEncoder, error) {
 		c.fallback = []byte{c.nullBranch}
 	case f.out.never != nil:
 		c.fallback = f.out.never
-	case f.typ.Kind == TimestampTZ && f.typ.Mode == "" && !f.standard && f.literal == "":
-		c.fallback = appendBytes(nil, "1970-01-01T00:00:00Z") // as Debezium, whatever the precision
 	default:
 		var fits fit
 		if c.fallback, fits = c.append(nil, f.fallback); fits > fitsRoughly {
@@ -130,7 +127,6 @@ func compileColumn(i int, f *field, placeholder string) (columnEncoder, error) {
 		}
 	}
 	c.placeholder = c.fallback
-	c.absent = c.absentField(f)
 	if v := placeholderOf(f.typ, placeholder); !v.IsNull() {
 		var lead []byte
 		if f.nullable {
@@ -278,7 +274,7 @@ func (e *Encoder) appendBefore(dst []byte, c *Change) ([]byte, error) {
 	for i := range e.columns {
 		col := &e.columns[i]
 		if c.BeforeKeyOnly && e.layout.table.Columns[i].Key == 0 {
-			dst = append(dst, col.absent...)
+			dst = append(dst, col.fallback...)
 			continue
 		}
 		var err error
@@ -307,16 +303,6 @@ func (e *Encoder) appendAfterFields(dst []byte, c *Change) ([]byte, error) {
 		}
 	}
 	return dst, nil
-}
-
-// absentField is what stands in a before of which only the key is known: null where the column can be null, else what Debezium makes up.
-func (c *columnEncoder) absentField(f *field) []byte {
-	if f.out.optional && f.notNull && f.nullable {
-		if b, fits := c.append([]byte{c.valueBranch}, f.fallback); fits <= fitsRoughly {
-			return b
-		}
-	}
-	return c.fallback
 }
 
 // appendField appends one field of a row; what it cannot say goes to raw and unchanged.

@@ -664,16 +664,9 @@ func parseZoned(b []byte) (int64, bool) {
 	return daysOf(y, m, d)*microsPerDay + (hour*3600+minute*60+second)*microsPerSecond + micro, true
 }
 
-// zeroUUID is the text of the nil UUID.
-const zeroUUID = "00000000-0000-0000-0000-000000000000"
-
 func extractUUID(r *reader, a *Arena, out *Value) {
 	b := r.bytes()
 	if r.err != nil {
-		return
-	}
-	if len(b) == 0 { // what Debezium makes up for a row of which the log has the key alone
-		*out = StringValue(zeroUUID)
 		return
 	}
 	v, err := parseUUIDText(b, a)

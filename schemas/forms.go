@@ -440,11 +440,6 @@ func arrayTextAppender(t *Type) appender {
 	}
 }
 
-// unknownTexts are zeroTexts where Debezium makes up another one.
-var unknownTexts = map[Form]string{
-	FormLine: "{0,1,0}", FormLseg: "[(0,0),(1,0)]", FormBox: "(1,1),(0,0)", FormPath: "[(0,0),(1,0)]", FormPolygon: "((0,0),(1,0),(0,1))",
-}
-
 // zeroTexts are what stands in a NOT NULL field of a text with a form when the value is not known.
 var zeroTexts = map[Form]string{
 	FormBit: "0", FormVarbit: "0", FormTimeTZ: "00:00:00+00", FormPoint: "(0,0)", FormLine: "{0,0,0}", FormLseg: "[(0,0),(0,0)]",

@@ -16,10 +16,10 @@ import (
 func geometricOutput(form Form) (output, bool) {
 	var print func(w *schemaWriter)
 	var a appender
-	required, optional := true, true
+	required := true
 	switch form {
 	case FormPoint:
-		print, a, optional = (*schemaWriter).point, appendPoint, false
+		print, a = (*schemaWriter).point, appendPoint
 	case FormLine:
 		print, a = (*schemaWriter).lineRecord, appendLine
 	case FormCircle:
@@ -27,7 +27,7 @@ func geometricOutput(form Form) (output, bool) {
 	case FormLseg, FormBox, FormPath, FormPolygon:
 		print, a = (*schemaWriter).geometry, newShape(form).append
 	case FormGeometry, FormGeography:
-		print, required, optional = (*schemaWriter).geometry, false, false
+		print, required = (*schemaWriter).geometry, false
 		a = appendGeometry
 		if form == FormGeography {
 			print, a = (*schemaWriter).geography, appendEWKB
@@ -36,16 +36,16 @@ func geometricOutput(form Form) (output, bool) {
 		print = func(w *schemaWriter) {
 			w.WriteString(`{"type":"array","items":"double","connect.version":1,"connect.name":"io.debezium.data.DoubleVector"}`)
 		}
-		a, optional = vectorAppender(64), false
+		a = vectorAppender(64)
 	case FormHalfVec:
 		print = func(w *schemaWriter) {
 			w.WriteString(`{"type":"array","items":"float","connect.version":1,"connect.name":"io.debezium.data.FloatVector"}`)
 		}
-		a, optional = vectorAppender(32), false
+		a = vectorAppender(32)
 	default:
 		return output{}, false
 	}
-	return output{print: func(w *schemaWriter, _ string) { print(w) }, append: a, reads: readsNothing, required: required, optional: optional}, true
+	return output{print: func(w *schemaWriter, _ string) { print(w) }, append: a, reads: readsNothing, required: required}, true
 }
 
 const geometrySpace = "io.debezium.data.geometry"

@@ -13,8 +13,6 @@ type output struct {
 	reads  bodyKind
 	// omitted says that Debezium has no form for the type: the column's field is one that it does not have, and may be null.
 	omitted bool
-	// optional says that Debezium lets the field be null even where the column cannot.
-	optional bool
 	// required says that the items of an array are no unions with null.
 	required bool
 	// never is what a NOT NULL field holds whose values append never takes, as it is written; nil for all other types.
