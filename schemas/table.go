@@ -33,7 +33,10 @@ type Column struct {
 	// SourceType is the source's own text of the type with its modifiers, such as "numeric(10,2)" or "jsonb". A target
 	// of the same system makes its column from it.
 	SourceType string `json:"source_type"`
-	Nullable   bool   `json:"nullable"`
+	// Domain says that the source's type is a domain over Type. It makes no other shape of a table: the schemas of one that was
+	// described before stay what they are.
+	Domain   bool `json:"domain,omitempty"`
+	Nullable bool `json:"nullable"`
 	// Default is the source's default expression, "" when there is none.
 	Default string `json:"default,omitempty"`
 	// Generated marks a serial or identity column: its values come from a sequence.
