@@ -38,7 +38,7 @@ var changeCases = []struct{ id, table, want string }{
 func TestChanges(t *testing.T) {
 	r := sharedRun(t)
 	for _, c := range changeCases {
-		t.Run(c.id, func(t *testing.T) {
+		runCase(t, c.id, func(t *testing.T) {
 			var got []string
 			for _, rec := range r.streamed.records[r.topic(c.table)] {
 				got = append(got, operation(rec))
@@ -48,7 +48,7 @@ func TestChanges(t *testing.T) {
 			}
 		})
 	}
-	t.Run("PG-190", func(t *testing.T) { r.savepoints(t) })
+	runCase(t, "PG-190", func(t *testing.T) { r.savepoints(t) })
 }
 
 // operation is a record as its letter and its key's values.
