@@ -37,7 +37,7 @@ model: ## have Spin check the two protocols, and that leaving out any guard is s
 
 build: $(patsubst cmd/%/main.go,bin/%,$(wildcard cmd/*/main.go)) ## build every program into bin/
 
-deps: ## install what the machine lacks: PostgreSQL, Java 17, Maven, Python, a C++ toolchain
+deps: ## install what the machine lacks: PostgreSQL with PostGIS, Java 17, Maven, Python, a C++ toolchain
 	@bash integration/deps.sh
 	@go run ./integration/engines/fetch
 

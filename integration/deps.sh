@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What Syncline needs from the machine besides Go, and how to get it.
 #
-#   deps.sh [NAME...]       installs what is missing of postgres, java, maven, python, cxx (default: all of these) and spin, as root or by sudo;
+#   deps.sh [NAME...]       installs what is missing of postgres, postgis, java, maven, python, cxx (default: all of these) and spin, as root or by sudo;
 #                           where it may not, prints the line that would, and ends with 1
 #   deps.sh has NAME        ends with 0 if it is there
 #
@@ -13,6 +13,16 @@ has_postgres() {
   for dir in "${SYNCLINE_POSTGRES_BIN:-}" "$(dirname "$(command -v initdb || echo /)")" /usr/lib/postgresql/*/bin \
     /usr/pgsql-*/bin /usr/libexec/postgresql* /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin /usr/local/pgsql/bin; do
     if [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ]; then return 0; fi
+  done
+  return 1
+}
+
+# The extension is in the folder of the server that is found, or of one of the distribution's.
+has_postgis() {
+  local share
+  for share in "$("${SYNCLINE_POSTGRES_BIN:+$SYNCLINE_POSTGRES_BIN/}pg_config" --sharedir 2>/dev/null || echo /)" \
+    /usr/share/postgresql/* /usr/pgsql-*/share /opt/homebrew/share/postgresql@* /usr/local/share/postgresql*; do
+    if [ -e "$share/extension/postgis.control" ]; then return 0; fi
   done
   return 1
 }
@@ -47,6 +57,7 @@ has_cxx() {
 package() {
   case $1 in
   postgres) echo postgresql ;;
+  postgis) echo postgresql-postgis ;;
   # The Java that the engines are tested with, or what the distribution has in its place.
   java) if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then echo openjdk-17-jre-headless; else echo default-jre-headless; fi ;;
   maven) echo maven ;;
@@ -90,6 +101,7 @@ describe() {
   for name; do
     case $name in
     postgres) text+=("a PostgreSQL server") ;;
+    postgis) text+=("PostGIS for it") ;;
     java) text+=("Java 17 or newer") ;;
     maven) text+=("Apache Maven") ;;
     python) text+=("Python 3.11 or newer with venv and pip") ;;
@@ -103,8 +115,8 @@ describe() {
 
 check_name() {
   case $1 in
-  postgres | java | maven | python | cxx | spin) ;;
-  *) echo "deps: unknown name '$1'; one of postgres, java, maven, python, cxx, spin" >&2; exit 2 ;;
+  postgres | postgis | java | maven | python | cxx | spin) ;;
+  *) echo "deps: unknown name '$1'; one of postgres, postgis, java, maven, python, cxx, spin" >&2; exit 2 ;;
   esac
 }
 
@@ -114,7 +126,7 @@ if [ "${1:-}" = has ]; then
   exit
 fi
 
-[ $# -gt 0 ] || set -- postgres java maven python cxx
+[ $# -gt 0 ] || set -- postgres postgis java maven python cxx
 missing=()
 for name; do
   check_name "$name"

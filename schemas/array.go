@@ -16,10 +16,16 @@ var (
 )
 
 // ArrayDelimiter is what stands between the elements of an array of elem (pg_type.typdelim): a semicolon between boxes, a
-// comma between all other values.
+// colon between the geometries of PostGIS, a comma between all other values.
 func ArrayDelimiter(elem *Type) byte {
-	if elem != nil && elem.Kind == String && elem.Form == FormBox {
+	if elem == nil || elem.Kind != String {
+		return ','
+	}
+	switch elem.Form {
+	case FormBox:
 		return ';'
+	case FormGeometry, FormGeography:
+		return ':'
 	}
 	return ','
 }

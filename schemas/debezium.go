@@ -26,6 +26,7 @@ type field struct {
 	typ      *Type
 	out      output
 	nullable bool
+	filled   bool   // nullable, and the fallback stands in it where the value is not known all the same
 	fallback Value  // the schema's default where there is one, else the type's zero
 	literal  string // the schema's default as JSON, "" for none
 	standard bool   // of the second mapping
@@ -52,14 +53,15 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 			f.out, f.standard = standardOutput(&c.Type), true
 		} else {
 			f.out = debeziumOutput(&c.Type)
-			f.nullable = f.nullable || f.out.omitted && c.Key == 0
+			f.filled = f.out.optional && !c.Nullable && c.Key == 0
+			f.nullable = f.nullable || f.filled || f.out.omitted && c.Key == 0
 		}
 		f.fallback, f.literal = defaultOf(c, &f.out)
 		if !f.standard && !declaredUnder(c) {
-			f.fallback, f.literal = zeroOf(&c.Type), ""
+			f.fallback, f.literal = unknownOf(&c.Type), ""
 		}
-		if f.standard && f.nullable {
-			f.literal = ""
+		if f.standard {
+			f.literal, f.fallback = standardDefault(c, f.literal, f.fallback)
 		}
 		l.fields[i] = f
 	}

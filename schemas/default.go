@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -13,28 +14,73 @@ import (
 // as the type's zero; bytes, arrays and unconstrained decimals declare none. A default that cannot be read here is not
 // declared: it stays in [Column.Default].
 func defaultOf(c *Column, out *output) (fallback Value, literal string) {
-	zero := zeroOf(&c.Type)
+	unknown := unknownOf(&c.Type)
 	if c.Default == "" || !declaresDefault(c) {
-		return zero, ""
+		return unknown, ""
 	}
-	v := zero
-	switch text, kind := readDefault(c.Default); kind {
-	case defaultNull:
-		return zero, ""
+	v := zeroOf(&c.Type)
+	switch text, kind := declaredDefault(c); kind {
+	case defaultNull, defaultNone:
+		return unknown, ""
 	case defaultLiteral:
 		var err error
-		if v, err = ParseText([]byte(text), &c.Type, new(Arena)); err != nil {
-			return zero, ""
-		}
-	case defaultFunction:
-		if c.Type.Kind == Enum {
-			return zero, ""
+		if v, err = ParseText([]byte(padded(text, &c.Type)), &c.Type, new(Arena)); err != nil {
+			return unknown, ""
 		}
 	}
 	if literal = literalJSON(&c.Type, out, v); literal == "" {
-		return zero, ""
+		return unknown, ""
 	}
 	return v, literal
+}
+
+// declaredDefault reads a default's expression as Debezium does, whose schemas say of an expression what its first literal is
+// ('a' || 'b' is "a"), of any other call that it begins with the zero of the type, and of the rest the text itself where the
+// type is text. [Column.ConstantDefault] is what a default is in truth.
+func declaredDefault(c *Column) (text string, kind defaultKind) {
+	bits := c.Type.Kind == String && (c.Type.Form == FormBit || c.Type.Form == FormVarbit)
+	if bits && !strings.Contains(c.Default, "'") {
+		return "", defaultLiteral
+	}
+	text, kind = readDefault(c.Default)
+	if kind != defaultFunction {
+		return text, kind
+	}
+	expr := strings.TrimSpace(c.Default)
+	call := callFirst.MatchString(expr)
+	literal := firstLiteral.FindStringSubmatch(expr)
+	switch c.Type.Kind {
+	case Enum:
+		return "", defaultNone
+	case Bool:
+		return "", defaultFunction
+	case Date, Time, Timestamp, TimestampTZ, UUID:
+		return "", defaultFunction
+	case String:
+		if !call && literal == nil {
+			return expr, defaultLiteral
+		}
+	}
+	switch {
+	case call:
+		return "", defaultFunction
+	case literal != nil:
+		return strings.ReplaceAll(literal[1], "''", "'"), defaultLiteral
+	}
+	return "", defaultNone
+}
+
+var (
+	callFirst    = regexp.MustCompile(`^[(]?[A-Za-z0-9_.]+[(].*[)]`)
+	firstLiteral = regexp.MustCompile(`'((?:[^']|'')*)'`)
+)
+
+// padded is the text of a decimal with as many fraction digits as its column shows.
+func padded(text string, t *Type) string {
+	if t.Kind != Decimal || t.Precision == 0 || strings.ContainsAny(text, "eEn") {
+		return text
+	}
+	return string(padFraction([]byte(text), int(fieldScale(t))))
 }
 
 func declaresDefault(c *Column) bool {
@@ -42,7 +88,7 @@ func declaresDefault(c *Column) bool {
 	case Bytes, Array:
 		return false
 	case Decimal:
-		return c.Type.Precision > 0 && c.Type.Form == ""
+		return (c.Type.Precision > 0 || c.Type.Mode != "") && c.Type.Form == ""
 	case String:
 		switch c.Type.Form {
 		case "", FormXML, FormBit, FormVarbit:
@@ -54,7 +100,7 @@ func declaresDefault(c *Column) bool {
 }
 
 // defaultTypes are the types whose defaults Debezium declares, as PostgreSQL prints them without modifiers. It finds a type by the
-// name that the column has it under, and so none for a domain. Enums are found as well, under any name.
+// name that the column has it under, and so none for a domain. Enums are found as well, under any name of their own.
 var defaultTypes = map[string]bool{
 	"boolean": true, "smallint": true, "integer": true, "bigint": true, "numeric": true, "real": true, "double precision": true,
 	"character": true, "character varying": true, "bpchar": true, "text": true, "json": true, "jsonb": true, "xml": true, "uuid": true,
@@ -71,13 +117,13 @@ func declaredUnder(c *Column) bool {
 			name = name[:from] + name[from+to+1:] // timestamp(3) without time zone
 		}
 	}
-	return name == "" || c.Type.Kind == Enum || defaultTypes[name] || c.Type.Kind == Interval && strings.HasPrefix(name, "interval ")
+	return name == "" || c.Type.Kind == Enum && !c.Domain || defaultTypes[name] || c.Type.Kind == Interval && strings.HasPrefix(name, "interval ")
 }
 
 // literalJSON is v as the default of its field, "" when the field cannot hold it.
 func literalJSON(t *Type, out *output, v Value) string {
 	body, fits := out.append(nil, v)
-	if fits != fitsExactly && (fits != fitsRoughly || t.Kind != Interval && t.Kind != Decimal && t.Kind != String) {
+	if fits != fitsExactly && (fits != fitsRoughly || !roughDefault(t)) {
 		return ""
 	}
 	r := reader{buf: body}
@@ -96,6 +142,15 @@ func literalJSON(t *Type, out *output, v Value) string {
 		return quoteJSON(string(r.bytes()))
 	}
 	return ""
+}
+
+// roughDefault reports whether a default of the type is declared as the field holds it, and not only where that is exact.
+func roughDefault(t *Type) bool {
+	switch t.Kind {
+	case Interval, Decimal, String, Time, Timestamp:
+		return true
+	}
+	return false
 }
 
 // javaFloat prints a number as Java does, which is what the converter puts into the schema.
@@ -122,7 +177,7 @@ func javaFloat(f float64, single bool) string {
 	return text
 }
 
-// zeroOf is the value that Debezium puts where a NOT NULL field has none.
+// zeroOf is the value that Debezium declares for a default that it cannot evaluate.
 func zeroOf(t *Type) Value {
 	switch t.Kind {
 	case Bool:
@@ -145,6 +200,26 @@ func zeroOf(t *Type) Value {
 		return ArrayValue(nil)
 	}
 	return IntValue(0)
+}
+
+// standardDefault is a default as [TypesAvro] declares it: not of columns that may be null, whose first branch null is. What stands
+// for a value that is not known is one of the type.
+func standardDefault(c *Column, literal string, fallback Value) (string, Value) {
+	if c.Nullable {
+		literal = ""
+	}
+	if literal == "" {
+		fallback = zeroOf(&c.Type)
+	}
+	return literal, fallback
+}
+
+// unknownOf is the value that Debezium puts where a NOT NULL field has none and no default is declared.
+func unknownOf(t *Type) Value {
+	if t.Kind == UUID || t.Kind == JSON {
+		return StringValue("")
+	}
+	return zeroOf(t)
 }
 
 // ConstantDefault returns the text of the column's default when it is a constant, as [ParseText] reads it; false for a
@@ -191,6 +266,7 @@ const (
 	defaultFunction defaultKind = iota // or any other expression
 	defaultLiteral
 	defaultNull
+	defaultNone // an expression of which nothing is declared
 )
 
 // readDefault reads PostgreSQL's text of a default expression: 'it”s'::text, 7, (-7), true, NULL::text, now().

@@ -115,23 +115,23 @@ func compileColumn(i int, f *field, placeholder string) (columnEncoder, error) {
 	} else {
 		c.valueBranch = 2
 	}
+	var lead []byte
+	if f.nullable {
+		lead = []byte{c.valueBranch}
+	}
 	switch {
-	case f.nullable:
+	case f.nullable && !f.filled:
 		c.fallback = []byte{c.nullBranch}
-	case f.out.never != nil:
-		c.fallback = f.out.never
+	case f.literal == "" && f.out.unknown != nil:
+		c.fallback = append(append([]byte(nil), lead...), f.out.unknown...)
 	default:
 		var fits fit
-		if c.fallback, fits = c.append(nil, f.fallback); fits > fitsRoughly {
+		if c.fallback, fits = c.append(append([]byte(nil), lead...), f.fallback); fits > fitsRoughly {
 			return c, errNoFallback
 		}
 	}
 	c.placeholder = c.fallback
 	if v := placeholderOf(f.typ, placeholder); !v.IsNull() {
-		var lead []byte
-		if f.nullable {
-			lead = []byte{c.valueBranch}
-		}
 		if b, fits := c.append(lead, v); fits <= fitsRoughly {
 			c.placeholder = b
 		}

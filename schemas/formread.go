@@ -54,6 +54,10 @@ func extractText(w *avroType, t *Type) extractor {
 		if w.kind == avroArray && (w.items.kind == avroDouble || w.items.kind == avroFloat) {
 			return vectorExtractor(w.items.kind == avroFloat)
 		}
+	case FormSparseVec:
+		if isSparseVector(w) {
+			return extractSparseVector
+		}
 	}
 	return extractGeometric(w, t.Form)
 }
@@ -267,32 +271,6 @@ func extractHstoreMap(r *reader, a *Arena, out *Value) {
 	}
 	if r.err == nil {
 		*out = h.text(a)
-	}
-}
-
-func vectorExtractor(single bool) extractor {
-	var text []byte
-	return func(r *reader, a *Arena, out *Value) {
-		text = append(text[:0], '[')
-		least := 8
-		if single {
-			least = 4
-		}
-		for n := r.block(least); n > 0; n = r.block(least) {
-			for range n {
-				if len(text) > 1 {
-					text = append(text, ',')
-				}
-				if b := r.take(int64(least)); single && len(b) == 4 {
-					text = AppendFloat(text, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), true)
-				} else if len(b) == 8 {
-					text = AppendFloat(text, math.Float64frombits(binary.LittleEndian.Uint64(b)), false)
-				}
-			}
-		}
-		if r.err == nil {
-			*out = keep(a, append(text, ']'))
-		}
 	}
 }
 

@@ -442,7 +442,7 @@ func arrayTextAppender(t *Type) appender {
 
 // zeroTexts are what stands in a NOT NULL field of a text with a form when the value is not known.
 var zeroTexts = map[Form]string{
-	FormBit: "0", FormVarbit: "0", FormTimeTZ: "00:00:00+00", FormPoint: "(0,0)", FormLine: "{0,0,0}", FormLseg: "[(0,0),(0,0)]",
-	FormBox: "(0,0),(0,0)", FormPath: "((0,0))", FormPolygon: "((0,0))", FormCircle: "<(0,0),0>", FormVector: "[]", FormHalfVec: "[]",
-	FormGeometry: "010700000000000000", FormGeography: "010700000000000000",
+	FormBit: "0", FormVarbit: "0", FormTimeTZ: "00:00:00+00", FormPoint: "(0,0)", FormLine: "{0,1,0}", FormLseg: "[(0,0),(1,0)]",
+	FormBox: "(0,0),(1,1)", FormPath: "[(0,0),(1,0)]", FormPolygon: "((0,0),(1,0),(0,1))", FormCircle: "<(0,0),0>", FormVector: "[]", FormHalfVec: "[]",
+	FormSparseVec: "{}/1", FormGeometry: "010700000000000000", FormGeography: "010700000000000000",
 }

@@ -14,7 +14,7 @@ func formsTable() *Table {
 		}
 	}
 	for _, form := range []Form{
-		FormPoint, FormLine, FormLseg, FormBox, FormPath, FormPolygon, FormCircle, FormGeometry, FormGeography, FormVector, FormHalfVec,
+		FormPoint, FormLine, FormLseg, FormBox, FormPath, FormPolygon, FormCircle, FormGeometry, FormGeography, FormVector, FormHalfVec, FormSparseVec,
 		FormTimeTZ, FormHstore, FormXML, FormLtree, FormTSVector, "inet", FormUnknown,
 	} {
 		add(formed(form, 0))
@@ -59,8 +59,9 @@ func TestTextsWithAFormComeBack(t *testing.T) {
 		FormCircle:    {"<(1.5,-2.5),3>", "<(0,0),0>"},
 		FormGeometry:  {"0101000000000000000000F03F0000000000000040", "0101000020E6100000000000000000F03F0000000000000040", "00000000013FF00000000000004000000000000000"},
 		FormGeography: {"0101000020E6100000000000000000F03F0000000000000040"},
-		FormVector:    {"[1,2.5,-3e-05]", "[0.1]"},
+		FormVector:    {"[1,2.5,-3e-05]", "[0.1]", "[1e+06,123456]"},
 		FormHalfVec:   {"[1,2.5]"},
+		FormSparseVec: {"{1:0.5,3:-2}/5", "{}/3", "{32767:1e+06}/32767", "~{1:1,40000:2}/40000", "~{}/1000000000"},
 		FormHstore:    {"", `"a"=>"1", "b"=>NULL`, `"a b"=>"\"\\"`, `"0"=>"", "1"=>"", "2"=>"", "3"=>"", "4"=>"", "5"=>"", "6"=>"", "7"=>"", "8"=>"", "9"=>"", "10"=>"", "11"=>"", "12"=>"", "13"=>""`},
 		FormTimeTZ:    {"13:51:30.12+00", "~13:51:30+02", "24:00:00+00"},
 		FormVarbit:    {"", "1", "101", "~0101"},
@@ -90,7 +91,7 @@ func TestTextsWithAFormComeBack(t *testing.T) {
 // TestTextsThatAreNotOfTheirFormStandInTheHeader: a server of the future may print what nobody here has seen.
 func TestTextsThatAreNotOfTheirFormStandInTheHeader(t *testing.T) {
 	for form, text := range map[Form]string{
-		FormPoint: "(1)", FormBox: "(1,1)", FormPolygon: "((0,0),(1))", FormLine: "{1,x,3}", FormGeometry: "POINT(1 2)", FormVector: "[1,a]", FormHstore: "a=>1",
+		FormPoint: "(1)", FormBox: "(1,1)", FormPolygon: "((0,0),(1))", FormLine: "{1,x,3}", FormGeometry: "POINT(1 2)", FormVector: "[1,a]", FormSparseVec: "{1:2}", FormHstore: "a=>1",
 		FormTimeTZ: "noon", FormBit: "2", FormVarbit: "012",
 	} {
 		c := newCodec(t, table("public", "t", key(1, col("id", kind(Int32))), Column{Name: "v", Type: formed(form, 0), Nullable: true}))
@@ -109,7 +110,7 @@ func TestTextsThatAreNotOfTheirFormStandInTheHeader(t *testing.T) {
 	}
 }
 
-// TestSchemasOfForms are those of types that no server of the tests has, as Debezium's sources build them, and of money.
+// TestSchemasOfForms are those of types that not every server has, and of money.
 func TestSchemasOfForms(t *testing.T) {
 	for form, want := range map[Form]string{
 		FormMoney: `{"type":"bytes","scale":2,"precision":64,"connect.version":1,"connect.parameters":{"scale":"2"},` +
@@ -137,18 +138,24 @@ func TestItemsOfArraysMayBeNullAsInDebezium(t *testing.T) {
 		"":           `{"type":"array","items":["null","string"]}`,
 		"inet":       `{"type":"array","items":["null","string"]}`,
 		"isbn":       `{"type":"array","items":"string"}`,
+		FormUnknown:  `{"type":"array","items":"bytes"}`,
+		FormLabel:    `{"type":"array","items":{"type":"string","connect.version":1,"connect.parameters":{"allowed":""},"connect.name":"io.debezium.data.Enum"}}`,
 		FormTSVector: `{"type":"array","items":{"type":"string","connect.version":1,"connect.name":"io.debezium.data.Tsvector"}}`,
 		FormLtree:    `{"type":"array","items":["null",{"type":"string","connect.version":1,"connect.name":"io.debezium.data.Ltree"}]}`,
 	} {
 		var w schemaWriter
 		typ := arrayOf(formed(form, 0))
+		if form == FormUnknown {
+			typ = arrayOf(Type{Kind: Bytes, Form: form})
+		}
 		out := debeziumOutput(&typ)
 		if out.print(&w, ""); w.String() != want {
 			t.Errorf("%s[]: %s\nwant %s", form, w.String(), want)
 		}
 		c := newCodec(t, table("public", "t", key(1, col("id", kind(Int32))), col("v", typ)))
 		for _, text := range []string{"{a,b}", "{a,NULL}", "{}"} {
-			v := must(ParseText([]byte(text), &typ, new(Arena)))
+			read := arrayOf(kind(String)) // bytes have a text of their own
+			v := must(ParseText([]byte(text), &read, new(Arena)))
 			wire, err := c.enc.AppendValue(nil, &Change{Op: Create, After: []Value{IntValue(1), v}}, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -158,7 +165,7 @@ func TestItemsOfArraysMayBeNullAsInDebezium(t *testing.T) {
 				t.Fatal(err)
 			}
 			beside := !strings.Contains(want, "null") && text == "{a,NULL}"
-			if raw := c.enc.Beside().RawAfter; beside != (len(raw) == 1) || !beside && string(AppendText(nil, &typ, got.After[1])) != text {
+			if raw := c.enc.Beside().RawAfter; beside != (len(raw) == 1) || !beside && string(AppendText(nil, &read, got.After[1])) != text {
 				t.Errorf("%s[] %s comes back as %v, with %v beside it", form, text, got.After[1], raw)
 			}
 		}

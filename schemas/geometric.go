@@ -12,40 +12,38 @@ import (
 // well-known binary form of the OpenGIS consortium, or arrays of numbers. The value is PostgreSQL's text, such as
 // [(0,0),(1,1)]; what is written says the same, so that the text can be made of it again.
 
-// geometricOutput returns false for a form that is none of these.
+// geometricOutput returns false for a form that is none of these. Debezium lets the fields of all shapes but points be null, and
+// so the items of their arrays.
 func geometricOutput(form Form) (output, bool) {
+	out := output{reads: readsNothing}
 	var print func(w *schemaWriter)
-	var a appender
-	required := true
 	switch form {
 	case FormPoint:
-		print, a = (*schemaWriter).point, appendPoint
+		print, out.append, out.required = (*schemaWriter).point, appendPoint, true
 	case FormLine:
-		print, a = (*schemaWriter).lineRecord, appendLine
+		print, out.append, out.optional = (*schemaWriter).lineRecord, appendLine, true
 	case FormCircle:
-		print, a = (*schemaWriter).circle, appendCircle
+		print, out.append, out.optional = (*schemaWriter).circle, appendCircle, true
 	case FormLseg, FormBox, FormPath, FormPolygon:
-		print, a = (*schemaWriter).geometry, newShape(form).append
-	case FormGeometry, FormGeography:
-		print, required = (*schemaWriter).geometry, false
-		a = appendGeometry
-		if form == FormGeography {
-			print, a = (*schemaWriter).geography, appendEWKB
+		print, out.append, out.optional = (*schemaWriter).geometry, newShape(form).append, true
+		if form == FormPath {
+			out.unknown = unknownPath()
 		}
+	case FormGeometry:
+		print, out.append, out.optional = (*schemaWriter).geometry, appendGeometry, true
+	case FormGeography:
+		print, out.append = (*schemaWriter).geography, appendEWKB
 	case FormVector:
-		print = func(w *schemaWriter) {
-			w.WriteString(`{"type":"array","items":"double","connect.version":1,"connect.name":"io.debezium.data.DoubleVector"}`)
-		}
-		a = vectorAppender(64)
+		print, out.append, out.required = (*schemaWriter).doubleVector, vectorAppender(64), true
 	case FormHalfVec:
-		print = func(w *schemaWriter) {
-			w.WriteString(`{"type":"array","items":"float","connect.version":1,"connect.name":"io.debezium.data.FloatVector"}`)
-		}
-		a = vectorAppender(32)
+		print, out.append, out.required = (*schemaWriter).floatVector, vectorAppender(32), true
+	case FormSparseVec:
+		print, out.append, out.required = (*schemaWriter).sparseVector, appendSparseVector, true
 	default:
 		return output{}, false
 	}
-	return output{print: func(w *schemaWriter, _ string) { print(w) }, append: a, reads: readsNothing, required: required}, true
+	out.print = func(w *schemaWriter, _ string) { print(w) }
+	return out, true
 }
 
 const geometrySpace = "io.debezium.data.geometry"
@@ -274,6 +272,17 @@ func (s *shape) polygon() {
 	}
 }
 
+// unknownPath is the path of Debezium's that stands for one that is not known: it does not say whether it is closed.
+func unknownPath() []byte {
+	s := newShape(FormPath)
+	s.points = []float64{0, 0, 1, 0}
+	s.wkb = appendWKBHead(nil, wkbLineString)
+	s.appendPoints(2)
+	dst := append(appendBytes(nil, s.wkb), 0, 2) // srid; extensions
+	dst = appendBytes(appendLong(dst, 1), "type")
+	return append(appendBytes(dst, string(FormPath)), 0)
+}
+
 // box goes around the corners, beginning at the upper right one.
 func (s *shape) box() {
 	x1, y1, x2, y2 := s.points[0], s.points[1], s.points[2], s.points[3]
@@ -317,38 +326,4 @@ func appendEWKB(dst []byte, v Value) ([]byte, fit) {
 		return appendLong(append(dst, 2), int64(int32(order.Uint32(ewkb[5:])))), fitsExactly
 	}
 	return append(dst, 0), fitsExactly
-}
-
-// vectorAppender appends pgvector's [1,2.5,3].
-func vectorAppender(bits int) appender {
-	return func(dst []byte, v Value) ([]byte, fit) {
-		if v.kind != KindBytes {
-			return dst, fitsWrongly
-		}
-		start, text := len(dst), v.Bytes()
-		count := int64(0)
-		for n := (numbers{text}); !n.done(); count++ {
-			if _, ok := n.next(); !ok {
-				return dst, fitsNot
-			}
-		}
-		if len(text) < 2 || text[0] != '[' {
-			return dst, fitsNot
-		}
-		if count > 0 {
-			dst = appendLong(dst, count)
-		}
-		for n := (numbers{text}); !n.done(); {
-			f, ok := n.next()
-			switch {
-			case !ok:
-				return dst[:start], fitsNot
-			case bits == 32:
-				dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(f)))
-			default:
-				dst = appendDouble(dst, f)
-			}
-		}
-		return append(dst, 0), fitsExactly
-	}
 }

@@ -13,10 +13,12 @@ type output struct {
 	reads  bodyKind
 	// omitted says that Debezium has no form for the type: the column's field is one that it does not have, and may be null.
 	omitted bool
+	// optional says that Debezium lets the field be null though the column is NOT NULL.
+	optional bool
 	// required says that the items of an array are no unions with null.
 	required bool
-	// never is what a NOT NULL field holds whose values append never takes, as it is written; nil for all other types.
-	never []byte
+	// unknown is what a NOT NULL field holds where the value is not known, as it is written; nil where that is the form of unknownOf.
+	unknown []byte
 }
 
 // bodyKind says how the Avro form of a value is read back, where it is shown as JSON: in a default, in a header.
@@ -53,6 +55,9 @@ func debeziumOutput(t *Type) output {
 	case String:
 		return stringOutput(t)
 	case Bytes:
+		if t.Form == FormUnknown {
+			return opaqueOutput(t)
+		}
 		return bytesOutput(t)
 	case Date:
 		return dateOutput(t)
@@ -61,7 +66,9 @@ func debeziumOutput(t *Type) output {
 	case Timestamp:
 		return timestampOutput(t)
 	case TimestampTZ:
-		return namedOutput("string", "io.debezium.time.ZonedTimestamp", newZoned(t.Precision).append, readsText)
+		out := namedOutput("string", "io.debezium.time.ZonedTimestamp", newZoned(t.Precision).append, readsText)
+		out.unknown = appendBytes(nil, "1970-01-01T00:00:00Z") // whatever the precision
+		return out
 	case Interval:
 		if t.Mode == ModeString {
 			return namedOutput("string", "io.debezium.time.Interval", appendWholeInterval, readsText)
@@ -136,6 +143,8 @@ func stringOutput(t *Type) output {
 		return out
 	case FormTimeTZ:
 		return namedOutput("string", "io.debezium.time.ZonedTime", appendZonedTime, readsText)
+	case FormLabel:
+		return enumOutput(&Type{Kind: Enum})
 	case FormBit, FormVarbit:
 		return bitsOutput(t)
 	case FormHstore:
@@ -170,6 +179,13 @@ func bytesOutput(t *Type) output {
 		return plainOutput("string", a, readsText)
 	}
 	return plainOutput("bytes", appendText, readsBytes)
+}
+
+// opaqueOutput is that of texts as bytes, in arrays of which Debezium knows no null.
+func opaqueOutput(t *Type) output {
+	out := bytesOutput(t)
+	out.required = true
+	return out
 }
 
 func dateOutput(t *Type) output {
@@ -225,13 +241,13 @@ func arrayOutput(t *Type) output {
 	elem := innermost(t.Elem)
 	one := debeziumOutput(elem)
 	switch {
-	case elem.Kind == Interval, unmappedElements[elem.Form], one.omitted:
+	case elem.Kind == Interval, elem.Kind != Bytes && unmappedElements[elem.Form], one.omitted:
 		out := plainOutput("string", arrayTextAppender(t), readsText)
 		out.omitted = true
 		return out
 	case elem.Form == FormBit:
 		zero, _ := one.append(nil, zeroOf(elem))
-		return output{print: one.print, append: appendNever, reads: readsNothing, never: zero}
+		return output{print: one.print, append: appendNever, reads: readsNothing, unknown: zero}
 	}
 	print := func(w *schemaWriter, _ string) { w.array(&one) }
 	return output{print: print, append: arrayAppender(one.append, one.required), reads: readsNothing}

@@ -39,8 +39,11 @@ type Column struct {
 	// of the same system makes its column from it.
 	SourceType string `json:"source_type"`
 	// Types are the user's types that SourceType names or is made of, through all levels, in no order that means anything.
-	Types    []UserType `json:"types,omitempty"`
-	Nullable bool       `json:"nullable"`
+	Types []UserType `json:"types,omitempty"`
+	// Domain says that the source's type is a domain over Type. It makes no other shape of a table: the schemas of one that was
+	// described before stay what they are.
+	Domain   bool `json:"domain,omitempty"`
+	Nullable bool `json:"nullable"`
 	// Default is the source's default expression, "" when there is none.
 	Default string `json:"default,omitempty"`
 	// Generated marks a serial or identity column: its values come from a sequence.

@@ -110,7 +110,11 @@ const (
 	FormGeography Form = "geography" // of PostGIS
 	FormVector    Form = "vector"    // of pgvector
 	FormHalfVec   Form = "halfvec"   // of pgvector
-	// FormUnknown is a type that nobody but the source knows: composite types, arrays of domains.
+	FormSparseVec Form = "sparsevec" // of pgvector
+	// FormLabel is a label of an enum that the source does not describe: that of an array's element, where it is a domain.
+	FormLabel Form = "enum"
+	// FormUnknown is a type that nobody but the source knows: composite types, arrays of domains. Bytes of this form are a text
+	// of such a type.
 	FormUnknown Form = "unknown"
 )
 

@@ -207,7 +207,7 @@ func (c *catalog) readsBinary(p *publishedColumn, types userTypes) bool {
 	a := &p.attribute
 	wire, _ := types.resolve(a.typ, a.typmod)
 	typ := types.columnType(a.typ, a.typmod)
-	c.modes.apply(&typ)
+	c.modes.apply(&typ, types.isArray(a.typ))
 	if c.modes.omits(&typ) || c.hide.matches(p.table.String()+"."+a.name) {
 		return true
 	}

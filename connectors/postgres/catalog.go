@@ -244,7 +244,7 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 		key := slices.Index(r.key, a.num) + 1
 		wire, _ := types.resolve(a.typ, a.typmod)
 		typ := types.columnType(a.typ, a.typmod)
-		c.modes.apply(&typ)
+		c.modes.apply(&typ, types.isArray(a.typ))
 		// The NOT NULL of a domain counts for its column, as it does for Debezium.
 		notNull := a.notNull || types[a.typ].notNull && !a.relaxed
 		l.columns[i] = wireColumn{row: -1, decode: textDecoderOf(&typ), wire: wire, nullable: !notNull}
@@ -258,7 +258,7 @@ func (c *catalog) layout(ctx context.Context, r *relationInfo, sent []attribute)
 			l.key = append(l.key, row)
 		}
 		l.table.Columns = append(l.table.Columns, schemas.Column{
-			ID: int32(max(0, a.num)), Name: a.name, Type: typ, SourceType: a.typeText,
+			ID: int32(max(0, a.num)), Name: a.name, Type: typ, SourceType: a.typeText, Domain: types[a.typ].kind == 'd',
 			Nullable: !notNull, Default: a.def, Generated: a.generated, Key: key,
 		})
 	}

@@ -69,10 +69,12 @@ func (c *SourceConfig) modes() modes {
 	return m
 }
 
-// apply notes in a column's type how it is to be written.
-func (m *modes) apply(t *schemas.Type) {
+// apply notes in a column's type how it is to be written. array says that the column is an array also where the type is text.
+func (m *modes) apply(t *schemas.Type, array bool) {
 	if m.unknown == unknownBytes && t.Omitted() {
-		*t = schemas.Type{Kind: schemas.Bytes, Form: schemas.FormUnknown}
+		if *t = opaque(*t, array); t.Omitted() {
+			return
+		}
 	}
 	switch t.Kind {
 	case schemas.Decimal:
@@ -93,10 +95,26 @@ func (m *modes) apply(t *schemas.Type) {
 		}
 	case schemas.Array:
 		elem := *t.Elem
-		m.apply(&elem)
+		m.apply(&elem, false)
 		t.Elem = &elem
 	}
 }
 
+// opaque is how Debezium takes in a type that it does not know: as the bytes of its text, or an array of those of its elements.
+// What stays as it is are the arrays of types that it knows alone, which it leaves out all the same.
+func opaque(t schemas.Type, array bool) schemas.Type {
+	bytes := schemas.Type{Kind: schemas.Bytes, Form: schemas.FormUnknown}
+	switch {
+	case t.Kind == schemas.Array && (!t.Elem.Omitted() || t.Elem.Form == refcursor):
+		return t
+	case t.Kind == schemas.Array, array:
+		return schemas.Type{Kind: schemas.Array, Elem: &bytes}
+	}
+	return bytes
+}
+
+// refcursor is a type that Debezium does not know, and whose arrays it does not take for ones of such a type.
+const refcursor schemas.Form = "refcursor"
+
 // omits reports whether columns of the type are left out.
-func (m *modes) omits(t *schemas.Type) bool { return m.unknown == unknownOmit && t.Omitted() }
+func (m *modes) omits(t *schemas.Type) bool { return m.unknown != unknownText && t.Omitted() }

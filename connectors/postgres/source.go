@@ -175,7 +175,7 @@ func (s *pgSource) Run(ctx context.Context, from source.Position, out source.Emi
 
 func (s *pgSource) run(ctx context.Context, cat *catalog, from source.Position, out source.Emitter) error {
 	content := schemas.Type{Kind: schemas.Bytes}
-	cat.modes.apply(&content)
+	cat.modes.apply(&content, false)
 	r := &reading{
 		source: s, catalog: cat, out: out, known: map[uint32]*schemas.Table{},
 		messages: schemas.MessageTable(systemName, cat.database, content), marks: schemas.TransactionTable(systemName, cat.database),

@@ -84,8 +84,12 @@ func (u userTypes) columnType(oid uint32, typmod int32) schemas.Type {
 	return schemas.Type{Kind: schemas.String, Form: schemas.Form(t.name)}
 }
 
-// arrayType is for an array of one of the types that are known; those of a domain or a composite type are text as a whole.
+// arrayType is for an array of one of the types that are known; those of a domain or a composite type are text as a whole, but
+// for a domain over an enum, whose arrays Debezium knows without their labels.
 func (u userTypes) arrayType(elem uint32, typmod int32) schemas.Type {
+	if base, _ := u.resolve(elem, typmod); base != elem && u.of(base).kind == 'e' {
+		return schemas.Type{Kind: schemas.Array, Elem: &schemas.Type{Kind: schemas.String, Form: schemas.FormLabel}}
+	}
 	if kind := u.of(elem).kind; kind != 'd' && kind != 'c' {
 		if t := u.columnType(elem, typmod); t.Form != schemas.FormUnknown {
 			return schemas.Type{Kind: schemas.Array, Elem: &t}
@@ -96,7 +100,16 @@ func (u userTypes) arrayType(elem uint32, typmod int32) schemas.Type {
 
 // extensionTypes are those that somebody knows who has no PostgreSQL: by their names, as Debezium finds them too.
 var extensionTypes = map[string]bool{
-	"citext": true, "hstore": true, "ltree": true, "isbn": true, "geometry": true, "geography": true, "vector": true, "halfvec": true,
+	"citext": true, "hstore": true, "ltree": true, "isbn": true, "geometry": true, "geography": true, "vector": true, "halfvec": true, "sparsevec": true,
+}
+
+// isArray reports whether a type, or what a domain is made of, is an array whose elements stand between commas.
+func (u userTypes) isArray(oid uint32) bool {
+	oid, _ = u.resolve(oid, -1)
+	elem := u.of(oid).elem
+	base, _ := u.resolve(elem, -1)
+	form := schemas.Form(u.of(base).name)
+	return elem != 0 && schemas.ArrayDelimiter(&schemas.Type{Kind: schemas.String, Form: form}) == ','
 }
 
 // moneyDigits is the number of fraction digits of money where lc_monetary is C.

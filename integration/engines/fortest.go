@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -160,4 +161,21 @@ func Unique(t testing.TB) string {
 		}
 	}, strings.TrimPrefix(t.Name(), "Test"))
 	return "t_" + name[:min(len(name), 29)] + "_" + hex.EncodeToString(b[:])
+}
+
+// DatabaseWithPostGIS is [Database] on a server that has the extension postgis: on one without it the test is skipped, or fails
+// where everything must be there.
+func DatabaseWithPostGIS(t testing.TB) string {
+	t.Helper()
+	address := Database(t)
+	conn, err := pgx.Connect(t.Context(), address)
+	require(t, err)
+	defer conn.Close(context.Background()) //nolint:errcheck // nothing is lost with it
+	var known bool
+	err = conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'postgis')").Scan(&known)
+	require(t, err)
+	if !known {
+		require(t, fmt.Errorf("needs PostGIS: %w", ErrMissing))
+	}
+	return address
 }

@@ -39,7 +39,7 @@ var changeCases = []struct{ id, table, want string }{
 func TestChanges(t *testing.T) {
 	r := sharedRun(t)
 	for _, c := range changeCases {
-		t.Run(c.id, func(t *testing.T) {
+		runCase(t, c.id, func(t *testing.T) {
 			var got []string
 			for _, rec := range r.streamed.records[r.topic(c.table)] {
 				got = append(got, operation(rec))
@@ -49,8 +49,8 @@ func TestChanges(t *testing.T) {
 			}
 		})
 	}
-	t.Run("PG-190", func(t *testing.T) { r.savepoints(t) })
-	t.Run("PG-192", func(t *testing.T) { r.logicalMessages(t) })
+	runCase(t, "PG-190", func(t *testing.T) { r.savepoints(t) })
+	runCase(t, "PG-192", func(t *testing.T) { r.logicalMessages(t) })
 }
 
 // logicalMessages are in the order of the log: one outside of transactions comes before the transaction around it, and outlives its end.
