@@ -32,6 +32,17 @@ import (
 // are asked for instead of remembered.
 const rememberedKeys = 1 << 19
 
+// rememberedKey is what one of them takes, its place in the map included.
+const rememberedKey = 128
+
+// keysWithin is how many keys may be remembered in so many bytes; 0 is for nothing said.
+func keysWithin(bytes int64) int {
+	if bytes == 0 {
+		return rememberedKeys
+	}
+	return int(min(bytes/rememberedKey, rememberedKeys))
+}
+
 // rememberedRows bounds the rows that are remembered for one key. More of them have one key at a time only while a
 // transaction with deferred checks is far from its end.
 const rememberedRows = 4

@@ -335,3 +335,11 @@ func TestPartitionsWithKeysThatCollideAreAsked(t *testing.T) {
 		t.Errorf("the target has %v, the source %v", got, want)
 	}
 }
+
+func TestTheKeysRememberedFollowTheMemory(t *testing.T) {
+	for bytes, want := range map[int64]int{0: rememberedKeys, 1 << 20: 1 << 13, 1 << 40: rememberedKeys} {
+		if got := keysWithin(bytes); got != want {
+			t.Errorf("within %d bytes %d keys, want %d", bytes, got, want)
+		}
+	}
+}
