@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -302,45 +303,18 @@ func (uuidFiller) fill(v vector, values []schemas.Value) (int, error) {
 		case schemas.KindNull:
 			v.null(i)
 		case schemas.KindBytes:
-			upper, lower, ok := parseUUID(x.Bytes())
-			if !ok {
+			id, err := schemas.ParseUUID(x.Bytes())
+			if err != nil {
 				return i, fmt.Errorf("%s is not a UUID", excerpt(x.Bytes()))
 			}
 			// DuckDB flips the first bit so that UUIDs sort as signed numbers.
+			upper, lower := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
 			set(v, i, hugeint{lower: lower, upper: int64(upper ^ 1<<63)})
 		default:
 			return i, misfit(x)
 		}
 	}
 	return 0, nil
-}
-
-// parseUUID reads 8-4-4-4-12 hexadecimal digits.
-func parseUUID(b []byte) (upper, lower uint64, ok bool) {
-	if len(b) != 36 {
-		return 0, 0, false
-	}
-	for i, c := range b {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return 0, 0, false
-			}
-			continue
-		}
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, 0, false
-		}
-		upper = upper<<4 | lower>>60
-		lower = lower<<4 | uint64(c)
-	}
-	return upper, lower, true
 }
 
 // shortString is DuckDB's layout of a text or blob of up to 12 bytes; longer ones live in the vector's own heap.
