@@ -1,8 +1,8 @@
 // Package run makes a connector a process: it reads the file, opens log, metrics and the admin endpoint, runs the loop
 // and turns signals and errors into a soft stop, a hard stop and an exit code.
 //
-// Read in this order: connector.go (a connector with its configuration type hidden), process.go (several connectors in
-// one process), main.go (the program of one connector), admin.go, log.go.
+// Read in this order: connector.go (a connector with its configuration type hidden), memory.go (what each may take), process.go
+// (several connectors in one process), main.go (the program of one connector), admin.go, log.go.
 package run
 
 import (
