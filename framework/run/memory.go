@@ -72,8 +72,12 @@ func (b budget) fit(size *config.Size, share int64, key string, set bool) error 
 	case !set:
 		*size = fits
 	case b.stated:
-		return fmt.Errorf("%s: %s does not fit memory: %s; leave %s out, which makes it %s, or set memory to at least %s",
-			key, *size, config.Size(b.bytes), key, wholeKB(fits), wholeMB(b.native+memoryAtRest+int64(*size)*share))
+		more := fmt.Sprintf("set memory to at least %s", wholeMB(memoryAtRest+int64(*size)*share))
+		if b.native > 0 {
+			more = "give more memory" // how much of it the library would take is for the library to say
+		}
+		return fmt.Errorf("%s: %s does not fit memory: %s; leave %s out, which makes it %s, or %s",
+			key, *size, config.Size(b.bytes), key, wholeKB(fits), more)
 	}
 	return nil
 }

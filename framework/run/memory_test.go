@@ -83,7 +83,7 @@ func TestWhatTheFileSetsMustFitItsMemory(t *testing.T) {
 	for _, want := range []string{
 		one + `: buffer: 20MB does not fit memory: 64MB; leave buffer out, which makes it 16MB, or set memory to at least 72MB`,
 		two + `: memory: 32MB is too little: want at least 48MB`,
-		two + `: batch.bytes: 64MB does not fit memory: 32MB; leave batch.bytes out, which makes it 2MB, or set memory to at least 555MB`,
+		two + `: batch.bytes: 64MB does not fit memory: 32MB; leave batch.bytes out, which makes it 2MB, or give more memory`,
 		three + `: model.limit: too much`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
