@@ -11,7 +11,7 @@ const (
 	memoryLeast = 64 << 20
 	// memoryBeside is what its bound does not count: the pages of its library (50 MB), the chunks and texts that statements work on,
 	// and what its allocator has freed and not given back.
-	memoryBeside = 192 << 20
+	memoryBeside = 256 << 20
 )
 
 // within gives DuckDB half of the connector's memory without what it takes beside its bound, or the bound that memory_limit sets if

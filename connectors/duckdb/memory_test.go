@@ -11,11 +11,11 @@ func TestDuckDBHasItsPartOfTheMemory(t *testing.T) {
 		taken int64
 		err   string
 	}{
-		{"", 448 * mb, "131072KiB", (128 + 192) * mb, ""},
-		{"100MB", 448 * mb, "100MB", (100 + 192) * mb, ""},
-		{"", 256 * mb, "", 0, "memory_limit: DuckDB needs 192MB beside what it bounds itself, and a bound of at least 64MB: want memory to be at least 320MB"},
-		{"2GB", 448 * mb, "", 0, "memory_limit: 2GB does not fit memory: 448MB; leave memory_limit out, which makes it 128MB, or set memory to at least 4288MB"},
-		{"80%", 448 * mb, "", 0, `memory_limit: "80%" cannot be compared with memory: want a size with its unit, such as 512KB, 64MB or 2GB`},
+		{"", 512 * mb, "131072KiB", (128 + 256) * mb, ""},
+		{"100MB", 512 * mb, "100MB", (100 + 256) * mb, ""},
+		{"", 256 * mb, "", 0, "memory_limit: DuckDB needs 256MB beside what it bounds itself, and a bound of at least 64MB: want memory to be at least 384MB"},
+		{"2GB", 512 * mb, "", 0, "memory_limit: 2GB does not fit memory: 512MB; leave memory_limit out, which makes it 128MB, or set memory to at least 4352MB"},
+		{"80%", 512 * mb, "", 0, `memory_limit: "80%" cannot be compared with memory: want a size with its unit, such as 512KB, 64MB or 2GB`},
 	} {
 		c, taken, err := SinkConfig{MemoryLimit: tt.limit}.within(tt.bytes)
 		if tt.err != "" {

@@ -69,10 +69,10 @@ func TestOneHugeTransactionStaysWithinTheMemory(t *testing.T) {
 	})
 	t.Run("duckdb-sink", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "target.duckdb")
-		sink := programs.New(t, "duckdb-sink", common+fmt.Sprintf("connector: duckdb-sink\nname: %s_duck\nmemory: 384MB\ntopics: [%s]\nduckdb: {path: %q}\n", name, topic, file))
+		sink := programs.New(t, "duckdb-sink", common+fmt.Sprintf("connector: duckdb-sink\nname: %s_duck\nmemory: 512MB\ntopics: [%s]\nduckdb: {path: %q}\n", name, topic, file))
 		sink.Start()
 		untilRows(t, sink, rows+1)
-		within(t, sink, 384)
+		within(t, sink, 512)
 	})
 }
 
