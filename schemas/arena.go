@@ -12,6 +12,8 @@ type Arena struct {
 const (
 	arenaBytes  = 16 << 10
 	arenaValues = 1 << 10
+	// arenaKept is the largest chunk, in bytes, that Reset keeps: one huge value must not stay for ever.
+	arenaKept = 1 << 20
 )
 
 // Bytes returns n bytes of undefined content, with no spare capacity.
@@ -42,8 +44,14 @@ func (a *Arena) Values(n int) []Value {
 // Size is the number of bytes taken since the last Reset, spare room included.
 func (a *Arena) Size() int { return a.size }
 
-// Reset makes all that was handed out invalid and keeps the newest chunks for reuse.
+// Reset makes all that was handed out invalid and keeps the newest chunks for reuse, unless they are huge.
 func (a *Arena) Reset() {
+	if cap(a.bytes) > arenaKept {
+		a.bytes = nil
+	}
+	if cap(a.values)*32 > arenaKept {
+		a.values = nil
+	}
 	a.bytes, a.values = a.bytes[:0], a.values[:0]
 	a.size = cap(a.bytes) + cap(a.values)*32
 }

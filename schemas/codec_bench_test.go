@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"math/big"
 	"testing"
 
@@ -153,6 +154,7 @@ func BenchmarkEncode(b *testing.B) {
 	dst := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
+		c.Source.LSN += 200 // as in a transaction
 		dst, _ = e.AppendValue(dst[:0], c, benchMicros)
 	}
 	b.SetBytes(int64(len(dst)))
@@ -226,5 +228,40 @@ func TestTheBenchmarksWriteTheSameRow(t *testing.T) {
 	}
 	if string(theirs) != string(wire[wireHeader:]) {
 		t.Errorf("ours   %x\ngoavro %x", wire[wireHeader:], theirs)
+	}
+}
+
+// TestTheSourceIsThatOfEachChange is about what the changes of a transaction share: nothing of the one before may stay.
+func TestTheSourceIsThatOfEachChange(t *testing.T) {
+	e, c := orderEncoder(t)
+	first := c.Source
+	origins := []Origin{first}
+	for _, change := range []func(*Origin){
+		func(o *Origin) { o.LSN++ },
+		func(o *Origin) { o.LSN = 0 },
+		func(o *Origin) { o.LSN = 1 << 60 },
+		func(o *Origin) { o.Time++ },
+		func(o *Origin) { o.TxID = 0 },
+		func(o *Origin) { o.LastCommit = 0 },
+		func(o *Origin) { o.ReplicationOrigin = "elsewhere" },
+		func(o *Origin) { o.Snapshot = SnapshotTrue },
+		func(o *Origin) { o.Snapshot = SnapshotLast },
+		func(o *Origin) { *o = Origin{} },
+	} {
+		o := origins[len(origins)-1]
+		change(&o)
+		origins = append(origins, o, first)
+	}
+	for _, o := range origins {
+		fresh, _ := orderEncoder(t)
+		c.Source = o
+		want, err := fresh.AppendValue(nil, c, benchMicros)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.AppendValue(nil, c, benchMicros)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%+v after others: %x, want %x, error %v", o, got, want, err)
+		}
 	}
 }

@@ -7,7 +7,8 @@
 //
 // Read in this order: type.go, table.go, value.go, change.go; then debezium.go (the mapping from a table to the schema
 // text that Debezium would register, with default.go for its defaults; standard.go is the other mapping, rowshape.go the
-// records without an envelope, message.go and transaction.go those of topics that have no rows), encoder.go with appender.go (one function per
+// records without an envelope, message.go and transaction.go those of topics that have no rows), encoder.go with origin.go (the
+// source block) and appender.go (one function per
 // column, compiled per table version) and decoder.go with avro.go and extractor.go (one function per field, compiled per
 // writer schema). text.go, decimal.go, datetime.go, interval.go and array.go are the values as PostgreSQL's text: what
 // its connectors read and write, and what the raw headers hold.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // SourceVersion is the version of Debezium whose envelope the encoder writes: source.version. Consumers that read it
@@ -23,11 +22,7 @@ type Encoder struct {
 	keyFields []columnEncoder // in the order of the key
 	keyID     uint32
 	valueID   uint32
-	head      []byte // of source: version, connector, name
-	db        []byte
-	names     []byte // schema, table
-	source    []byte // what sourceOf becomes
-	sourceOf  Origin
+	source    originEncoder
 	beside    Beside
 	texts     []byte // what beside's raw values alias
 	scratch   []byte
@@ -83,10 +78,10 @@ func NewEncoder(t *Table, m Mapping) (*Encoder, error) {
 		}
 		e.keyFields = append(e.keyFields, c)
 	}
-	e.head = appendBytes(appendBytes(appendBytes(nil, SourceVersion), "postgresql"), m.Prefix)
-	e.db = appendBytes(nil, t.Database)
-	if e.names = appendBytes(appendBytes(nil, t.Schema), t.Name); t.Content != ContentRows {
-		e.names = []byte{0, 0}
+	e.source.head = appendBytes(appendBytes(appendBytes(nil, SourceVersion), "postgresql"), m.Prefix)
+	e.source.db = appendBytes(nil, t.Database)
+	if e.source.names = appendBytes(appendBytes(nil, t.Schema), t.Name); t.Content != ContentRows {
+		e.source.names = []byte{0, 0}
 	}
 	return e, nil
 }
@@ -252,7 +247,7 @@ func (e *Encoder) appendValue(dst []byte, c *Change, micros int64) ([]byte, erro
 	if dst, err = e.appendAfter(dst, c); err != nil {
 		return dst, err
 	}
-	dst = e.appendSource(dst, &c.Source)
+	dst = e.source.append(dst, &c.Source)
 	dst = e.appendPlace(dst, c)
 	dst = append(dst, 2, byte(c.Op)) // a string of one byte
 	dst = append(appendTime(dst, micros/1000, 2), 2)
@@ -363,67 +358,6 @@ func (e *Encoder) keepText(raw *[]RawValue, c *columnEncoder, v Value) {
 	e.texts = AppendText(e.texts, c.typ, v)
 	// When texts moves, what was kept before stays alive where it was.
 	*raw = append(*raw, RawValue{Column: c.column, Text: e.texts[start:len(e.texts):len(e.texts)]})
-}
-
-// appendSource appends the field source. The rows of a snapshot all have the same origin, so it is encoded once for them.
-func (e *Encoder) appendSource(dst []byte, o *Origin) []byte {
-	if o.Snapshot == SnapshotFalse {
-		return e.appendOrigin(dst, o)
-	}
-	if e.source == nil || *o != e.sourceOf {
-		e.source, e.sourceOf = e.appendOrigin(e.source[:0], o), *o
-	}
-	return append(dst, e.source...)
-}
-
-func (e *Encoder) appendOrigin(dst []byte, o *Origin) []byte {
-	dst = append(dst, e.head...)
-	dst = appendLong(dst, o.Time/1000)
-	dst = append(dst, 0) // snapshot's value branch comes first: it has a default
-	if o.Snapshot == SnapshotFalse {
-		dst = appendBytes(dst, "false")
-	} else {
-		dst = appendBytes(dst, string(o.Snapshot))
-	}
-	dst = append(dst, e.db...)
-	dst = e.appendSequence(append(dst, 2), o)
-	dst = appendTime(dst, o.Time, 2)
-	dst = appendTime(dst, o.Time*1000, 2)
-	dst = append(dst, e.names...)
-	dst = appendOptional(dst, int64(o.TxID))
-	dst = appendOptional(dst, int64(o.LSN))
-	dst = append(dst, 0) // xmin
-	if o.ReplicationOrigin == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = appendBytes(append(dst, 2), o.ReplicationOrigin)
-	}
-	return append(dst, 0) // origin_lsn
-}
-
-// appendOptional appends an optional long that is null when it is 0.
-func appendOptional(dst []byte, v int64) []byte {
-	if v == 0 {
-		return append(dst, 0)
-	}
-	return appendTime(dst, v, 2)
-}
-
-// appendSequence appends the JSON text ["last commit","lsn"].
-func (e *Encoder) appendSequence(dst []byte, o *Origin) []byte {
-	e.scratch = append(e.scratch[:0], '[')
-	e.scratch = appendQuotedNumber(e.scratch, o.LastCommit)
-	e.scratch = append(e.scratch, ',')
-	e.scratch = appendQuotedNumber(e.scratch, o.LSN)
-	e.scratch = append(e.scratch, ']')
-	return appendBytes(dst, e.scratch)
-}
-
-func appendQuotedNumber(dst []byte, v uint64) []byte {
-	if v == 0 {
-		return append(dst, "null"...)
-	}
-	return append(strconv.AppendUint(append(dst, '"'), v, 10), '"')
 }
 
 // AppendKeyJSON appends the key of row as plain JSON, such as {"id":30}: what [HeaderNewKey] and [HeaderOldKey] hold.

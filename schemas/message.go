@@ -78,7 +78,7 @@ func (w *schemaWriter) special(l *layout, space, name string) {
 func (e *Encoder) appendMessage(dst []byte, c *Change, micros int64) ([]byte, error) {
 	dst = append(dst, 2, byte(Message)) // a string of one byte
 	dst = appendTime(dst, micros/1000, 2)
-	dst = e.appendSource(dst, &c.Source)
+	dst = e.source.append(dst, &c.Source)
 	dst = e.appendPlace(dst, c)
 	return e.appendAfterFields(dst, c)
 }

@@ -32,7 +32,9 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("embedded broker and registry: %w", err)
 	}
 	fmt.Fprintf(os.Stderr, "syncline: Kafka at %s, registry at %s, data in %s\n", server.Brokers()[0], server.RegistryURL(), c.Dir)
-	err = run.Files(ctx, connectors, c.Files, run.Platform{Brokers: server.Brokers(), RegistryURL: server.RegistryURL(), AtLeastOnce: true, Sync: server.Sync})
+	err = run.Files(ctx, connectors, c.Files, run.Platform{
+		Brokers: server.Brokers(), RegistryURL: server.RegistryURL(), AtLeastOnce: true, Sync: server.Sync, Memory: embedded.Memory,
+	})
 	if closing := server.Close(); err == nil {
 		err = closing
 	}

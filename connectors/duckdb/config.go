@@ -14,7 +14,8 @@ type SinkConfig struct {
 	Schema string `yaml:"schema"`
 	// Threads is the number of threads that DuckDB uses; 0 leaves it to DuckDB, which takes one per core.
 	Threads int `yaml:"threads"`
-	// MemoryLimit bounds the memory that DuckDB uses, such as "2GB"; without it DuckDB takes up to 80 % of the machine's.
+	// MemoryLimit bounds the memory that DuckDB uses, such as "2GB"; without it DuckDB takes up to 80 % of the machine's, or
+	// with memory half of that without 256 MB.
 	MemoryLimit string `yaml:"memory_limit"`
 	// TextColumns are patterns "schema.table.column", by the names at the target, of columns that are VARCHAR with PostgreSQL's
 	// exact text: for numeric, arrays and timestamps with values that DuckDB's types do not hold. It counts for new columns,

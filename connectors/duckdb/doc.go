@@ -4,8 +4,8 @@
 // one DuckDB transaction. One process at a time can have the file open for writing; that is DuckDB's own lock.
 //
 // Read in this order: config.go, sink.go (open, write), evolve.go (tables follow the source), types.go (which column
-// a canonical type becomes), merge.go (the statements of one batch), stage.go and fill.go (rows into DuckDB's
-// vectors), ledger.go, session.go (the connection).
+// a canonical type becomes), merge.go (the statements of one batch), stage.go, fill.go and texts.go (rows into
+// DuckDB's vectors), ledger.go, session.go (the connection), memory.go (what DuckDB may take).
 //
 // # No primary key in the target
 //

@@ -25,6 +25,7 @@ var SinkConnector = sink.Connector[SinkConfig]{
 	Open: func(context.Context, SinkConfig, sink.Env) (sink.Sink, error) {
 		return nil, errNoCgo
 	},
+	Memory: SinkConfig.within,
 	Verify: VerifySink,
 }
 

@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -45,7 +46,7 @@ type filler interface {
 // newFiller returns the filler for values of type t that go into a stage's column of the given type.
 func newFiller(t schemas.Type, stageType string) (filler, error) {
 	if stageType == "VARCHAR" || stageType == "JSON" {
-		return textFiller{&scratch{}, t}, nil
+		return textFiller{&scratch{}, &texts{}, t}, nil
 	}
 	switch t.Kind {
 	case schemas.Bool:
@@ -63,7 +64,7 @@ func newFiller(t schemas.Type, stageType string) (filler, error) {
 	case schemas.Decimal:
 		return newDecimalFiller(t), nil
 	case schemas.Bytes:
-		return bytesFiller{}, nil
+		return bytesFiller{&texts{}}, nil
 	case schemas.Date:
 		return dateFiller{}, nil
 	case schemas.Time:
@@ -302,11 +303,12 @@ func (uuidFiller) fill(v vector, values []schemas.Value) (int, error) {
 		case schemas.KindNull:
 			v.null(i)
 		case schemas.KindBytes:
-			upper, lower, ok := parseUUID(x.Bytes())
-			if !ok {
+			id, err := schemas.ParseUUID(x.Bytes())
+			if err != nil {
 				return i, fmt.Errorf("%s is not a UUID", excerpt(x.Bytes()))
 			}
 			// DuckDB flips the first bit so that UUIDs sort as signed numbers.
+			upper, lower := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
 			set(v, i, hugeint{lower: lower, upper: int64(upper ^ 1<<63)})
 		default:
 			return i, misfit(x)
@@ -315,60 +317,16 @@ func (uuidFiller) fill(v vector, values []schemas.Value) (int, error) {
 	return 0, nil
 }
 
-// parseUUID reads 8-4-4-4-12 hexadecimal digits.
-func parseUUID(b []byte) (upper, lower uint64, ok bool) {
-	if len(b) != 36 {
-		return 0, 0, false
-	}
-	for i, c := range b {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return 0, 0, false
-			}
-			continue
-		}
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, 0, false
-		}
-		upper = upper<<4 | lower>>60
-		lower = lower<<4 | uint64(c)
-	}
-	return upper, lower, true
-}
+type bytesFiller struct{ *texts }
 
-// shortString is DuckDB's layout of a text or blob of up to 12 bytes; longer ones live in the vector's own heap.
-type shortString struct {
-	length uint32
-	inline [12]byte
-}
-
-// setBytes writes a text or blob.
-func (v vector) setBytes(i int, b []byte) {
-	if len(b) > len(shortString{}.inline) {
-		mapping.VectorAssignStringElementLen(v.vec, mapping.IdxT(i), b)
-		return
-	}
-	s := shortString{length: uint32(len(b))}
-	copy(s.inline[:], b)
-	set(v, i, s)
-}
-
-type bytesFiller struct{}
-
-func (bytesFiller) fill(v vector, values []schemas.Value) (int, error) {
+func (f bytesFiller) fill(v vector, values []schemas.Value) (int, error) {
+	defer f.flush(v)
 	for i, x := range values {
 		switch x.Kind() {
 		case schemas.KindNull:
 			v.null(i)
 		case schemas.KindBytes:
-			v.setBytes(i, x.Bytes())
+			f.add(v, i, x.Bytes())
 		default:
 			return i, misfit(x)
 		}
@@ -377,18 +335,20 @@ func (bytesFiller) fill(v vector, values []schemas.Value) (int, error) {
 }
 
 // scratch is memory for texts that are made here.
-type scratch struct{ buf []byte }
+type scratch struct{ own []byte }
 
 // textFiller writes what a column of text takes: text, and the exact text of other values of its type, as PostgreSQL prints
 // it, or as the source did where only its text can tell the value.
 type textFiller struct {
 	*scratch
+	*texts
 	t schemas.Type
 }
 
 var errNotUTF8 = errors.New("the text is not valid UTF-8")
 
 func (f textFiller) fill(v vector, values []schemas.Value) (int, error) {
+	defer f.flush(v)
 	for i, x := range values {
 		switch x.Kind() {
 		case schemas.KindNull:
@@ -398,13 +358,13 @@ func (f textFiller) fill(v vector, values []schemas.Value) (int, error) {
 			if !utf8.Valid(b) {
 				return i, errNotUTF8
 			}
-			v.setBytes(i, b)
+			f.add(v, i, b)
 		case schemas.KindDecimal, schemas.KindInt, schemas.KindArray:
 			if f.t.Kind != schemas.Decimal && mayMisfit(f.t) == "" {
 				return i, misfit(x)
 			}
-			f.buf = schemas.AppendText(f.buf[:0], &f.t, x)
-			v.setBytes(i, f.buf)
+			f.own = schemas.AppendText(f.own[:0], &f.t, x)
+			f.add(v, i, f.own)
 		default:
 			return i, misfit(x)
 		}

@@ -31,6 +31,7 @@ var SinkConnector = sink.Connector[SinkConfig]{
 		return openSink(ctx, cfg, env)
 	},
 	BatchAge: batchAge,
+	Memory:   SinkConfig.within,
 	Verify:   VerifySink,
 }
 

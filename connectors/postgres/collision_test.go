@@ -396,3 +396,11 @@ func TestPartitionsWithKeysThatCollideAreAsked(t *testing.T) {
 		t.Errorf("the target has %v, the source %v", got, want)
 	}
 }
+
+func TestTheMemoryOfKeysFollowsTheSources(t *testing.T) {
+	for bytes, want := range map[int64]int{0: keySetBytes, 1 << 20: 1 << 20, 1 << 40: keySetBytes} {
+		if got := keySetWithin(bytes); got != want {
+			t.Errorf("%d bytes: %d, want %d", bytes, got, want)
+		}
+	}
+}

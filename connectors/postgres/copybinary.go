@@ -223,36 +223,11 @@ func copyUUID(dst []byte, v schemas.Value, _ *copyScratch) ([]byte, error) {
 	if err := copyKind(v, schemas.KindBytes); err != nil {
 		return dst, err
 	}
-	text := v.Bytes()
-	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
-		return dst, fmt.Errorf("%w: %q is not a UUID", errCopyValue, text)
+	id, err := schemas.ParseUUID(v.Bytes())
+	if err != nil {
+		return dst, fmt.Errorf("%w: %q is not a UUID", errCopyValue, v.Bytes())
 	}
-	for i := 0; i < len(text); {
-		if text[i] == '-' {
-			i++
-			continue
-		}
-		hi, lo := copyHexDigit(text[i]), copyHexDigit(text[i+1])
-		if hi > 15 || lo > 15 {
-			return dst, fmt.Errorf("%w: %q is not a UUID", errCopyValue, text)
-		}
-		dst = append(dst, hi<<4|lo)
-		i += 2
-	}
-	return dst, nil
-}
-
-// copyHexDigit returns 255 for what is not a hexadecimal digit.
-func copyHexDigit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
+	return append(dst, id[:]...), nil
 }
 
 // copyMaxDims is PostgreSQL's bound on the dimensions of an array.

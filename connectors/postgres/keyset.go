@@ -12,6 +12,14 @@ import (
 // What does not fit goes to a file in the folder for temporary files, of 35 to 130 bytes for each key.
 const keySetBytes = 32 << 20
 
+// keySetWithin is the bound for a source that may keep so many bytes for itself; 0 is for nothing said.
+func keySetWithin(bytes int64) int {
+	if bytes == 0 {
+		return keySetBytes
+	}
+	return int(min(bytes, keySetBytes))
+}
+
 // keyBytes is what a key takes in memory at most: its slot in a map that has just grown and is half empty, and its place
 // in the order in which the map is written to the file.
 const keyBytes = 144

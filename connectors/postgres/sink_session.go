@@ -22,6 +22,8 @@ const (
 	sinkStatements = 512
 	// sinkCopyChunk is how much is encoded at a time.
 	sinkCopyChunk = 64 << 10
+	// sinkCopyKept is the largest buffer that is kept for the next batch: one huge row must not stay for ever.
+	sinkCopyKept = 1 << 20
 )
 
 // sinkSession is one server session and what lives in it: staging tables and prepared statements, and the buffers that
@@ -180,6 +182,9 @@ type copyRows struct {
 }
 
 func (r *copyRows) reset(p *sinkPlan, rows []sink.Row, ops []int16) {
+	if cap(r.buffer) > sinkCopyKept {
+		r.buffer = nil
+	}
 	*r = copyRows{plan: p, rows: rows, ops: ops, buffer: append(r.buffer[:0], copyHeader...), scratch: r.scratch}
 }
 

@@ -77,7 +77,7 @@ func newSource(ctx context.Context, cfg SourceConfig, env source.Env) (*pgSource
 	}
 	s := &pgSource{
 		cfg: cfg, env: env, log: env.Log, server: srv, news: make(chan struct{}, 1), answerTimeout: monitorTimeout,
-		publicationInterval: publicationInterval, patience: defaultPatience, keySetBytes: keySetBytes,
+		publicationInterval: publicationInterval, patience: defaultPatience, keySetBytes: keySetWithin(env.Memory),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

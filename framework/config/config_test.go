@@ -147,3 +147,20 @@ func TestSinkDefaultsNeedOnlyWhatHasNoDefault(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestADocumentTellsWhatItSets(t *testing.T) {
+	d, err := Parse("x.yaml", []byte("buffer: 1MB\nbatch: {rows: 5}\nname:\nlog:\n  level: info\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range [][]string{{"buffer"}, {"batch"}, {"batch", "rows"}, {"log", "level"}} {
+		if !d.Sets(set...) {
+			t.Errorf("%v is set", set)
+		}
+	}
+	for _, unset := range [][]string{{"memory"}, {"batch", "bytes"}, {"buffer", "x"}, {"name"}, {"kafka", "brokers"}} {
+		if d.Sets(unset...) {
+			t.Errorf("%v is not set", unset)
+		}
+	}
+}

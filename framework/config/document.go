@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -70,6 +71,27 @@ func (d *Document) String(key string) string {
 		}
 	}
 	return ""
+}
+
+// Sets reports whether the file gives a value to the key at path: d.Sets("batch", "bytes").
+func (d *Document) Sets(path ...string) bool {
+	m := d.root
+	for i, key := range path {
+		at := slices.IndexFunc(m.Values, func(v *ast.MappingValueNode) bool { return keyText(v.Key) == key })
+		if at < 0 {
+			return false
+		}
+		if i == len(path)-1 {
+			_, empty := m.Values[at].Value.(*ast.NullNode)
+			return !empty
+		}
+		below, ok := mapping(m.Values[at].Value)
+		if !ok {
+			return false
+		}
+		m = below
+	}
+	return true
 }
 
 func mapping(n ast.Node) (*ast.MappingNode, bool) {

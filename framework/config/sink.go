@@ -45,7 +45,7 @@ type TargetTable struct {
 type Batch struct {
 	// Rows is the largest number of rows.
 	Rows int `yaml:"rows"`
-	// Bytes is the largest size of the decoded rows; memory holds up to two batches, up to six while rows wait for others that free a unique value.
+	// Bytes is the largest size of the decoded rows; up to two batches are held, up to six while rows wait for others that free a unique value. With memory, no more than that leaves.
 	Bytes Size `yaml:"bytes"`
 	// Age is how long rows gather before they are written; what suits the target by default.
 	Age time.Duration `yaml:"age"`

@@ -39,7 +39,7 @@ type Source struct {
 	// first event that needs it; quarantine sends the table's events to the topic TOPIC.quarantine, from where the first
 	// start at which the registry takes the schema brings them into the table's own topic, in order.
 	OnRefusedSchema string `yaml:"on_refused_schema"`
-	// Buffer bounds the bytes that wait for Kafka; reading stops while it is full.
+	// Buffer bounds the bytes that wait for Kafka; reading stops while it is full. With memory, no more than that leaves.
 	Buffer Size `yaml:"buffer"`
 }
 
@@ -128,8 +128,13 @@ type Common struct {
 	Registry Registry `yaml:"registry"`
 	// InternalPrefix is the first part of the names of internal topics: offsets, tables.
 	InternalPrefix string `yaml:"internal_prefix"`
-	Admin          Admin  `yaml:"admin"`
-	Log            Log    `yaml:"log"`
+	// Memory bounds what the whole process takes, the runtime and the program itself included, as the system counts it: sizes
+	// that the file does not set are derived from it, and those that it sets must fit. Without it they are what this page says;
+	// in a container with a limit that counts instead, and what is set is taken as it is. Of several connectors in one process
+	// each file says its part.
+	Memory Size  `yaml:"memory"`
+	Admin  Admin `yaml:"admin"`
+	Log    Log   `yaml:"log"`
 	// ShutdownTimeout bounds the soft stop: what is buffered is made durable within it, else it is read again later.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }

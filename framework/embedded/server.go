@@ -25,6 +25,9 @@ import (
 // closeWait is how long requests to the registry may take to finish once it closes.
 const closeWait = 5 * time.Second
 
+// Memory is what broker and registry take in the process, in bytes, while a few connectors and tools use them. Nothing bounds it.
+const Memory = 64 << 20
+
 // Config says where the data is and where to listen.
 type Config struct {
 	// Dir is the folder of the data; it is made if it is missing, and locked.

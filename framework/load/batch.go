@@ -53,7 +53,12 @@ type end struct {
 	applied schemas.Version
 }
 
-const eventSize = int(unsafe.Sizeof(event{})) + int(unsafe.Sizeof(kgo.Record{}))
+const (
+	// eventSize is what an event takes whatever its values, and foldedSize what the fold adds while it is written: its row, and
+	// its key with a place in a map.
+	eventSize  = int(unsafe.Sizeof(event{})) + int(unsafe.Sizeof(kgo.Record{})) + foldedSize
+	foldedSize = int(unsafe.Sizeof(sink.Row{})) + 80
+)
 
 func (b *batch) empty() bool { return len(b.ends) == 0 }
 
@@ -67,7 +72,14 @@ func (b *batch) add(e event) {
 }
 
 // size is the memory that the event keeps alive, what is in the arena aside.
-func (e *event) size() int { return eventSize + len(e.record.Key) + len(e.record.Value) }
+func (e *event) size() int {
+	n := eventSize + len(e.record.Key) + len(e.record.Value)
+	for i := range e.record.Headers {
+		h := &e.record.Headers[i]
+		n += int(unsafe.Sizeof(*h)) + len(h.Key) + len(h.Value)
+	}
+	return n
+}
 
 // reach says that a partition has been read up to next.
 func (b *batch) reach(p *partition, next int64, applied schemas.Version, now time.Time) {

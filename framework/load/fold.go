@@ -19,7 +19,9 @@ type folder struct {
 	// arena holds the rows that no event has: those merged from two, and the keys.
 	arena schemas.Arena
 	key   []byte
-	out   sink.Batch
+	// largest is the number of rows that the largest fold had memory for.
+	largest int
+	out     sink.Batch
 }
 
 // tableFold is the folding of one table. It is kept for the next fold.
@@ -55,7 +57,7 @@ func (f *folder) fold(events []event) (*sink.Batch, error) {
 }
 
 func (f *folder) reset() {
-	if len(f.byName) > foldedTablesKept {
+	if len(f.byName) > foldedTablesKept || f.hoards() {
 		clear(f.byName)
 	}
 	for _, t := range f.tables {
@@ -65,6 +67,20 @@ func (f *folder) reset() {
 	}
 	f.tables, f.out.Tables, f.out.Moves = f.tables[:0], f.out.Tables[:0], f.out.Moves[:0]
 	f.arena.Reset()
+}
+
+// hoards reports whether more rows have memory than twice the largest fold had: tables that have large batches one after the
+// other would hold those of all of them.
+func (f *folder) hoards() bool {
+	used, kept := 0, 0
+	for _, t := range f.tables {
+		used += cap(t.Rows)
+	}
+	for _, t := range f.byName {
+		kept += cap(t.Rows)
+	}
+	f.largest = max(f.largest, used)
+	return kept > 2*f.largest
 }
 
 // table finds the folding of t and puts it on the list of this fold.

@@ -337,6 +337,39 @@ func TestTopicsByPattern(t *testing.T) {
 	}
 }
 
+// TestTheFoldDoesNotKeepTheMemoryOfEveryTableThatHadALargeBatch is about tables that are loaded one after the other.
+func TestTheFoldDoesNotKeepTheMemoryOfEveryTableThatHadALargeBatch(t *testing.T) {
+	const rows = 2_000
+	f := newFolder()
+	for range 50 {
+		table := foldTable(0)
+		var changes []schemas.Change
+		for i := range rows {
+			changes = append(changes, insert(i, "note", "x"))
+		}
+		if _, err := f.fold(eventsOf(table, false, changes...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := 0
+	for _, table := range f.byName {
+		kept += cap(table.Rows)
+	}
+	if kept > 6*rows {
+		t.Errorf("memory for %d rows is kept, and no batch had more than %d", kept, rows)
+	}
+}
+
+// TestTheSizeOfAnEventCountsItsHeaders is about narrow rows, whose headers are as large as they are.
+func TestTheSizeOfAnEventCountsItsHeaders(t *testing.T) {
+	r := &kgo.Record{Key: []byte("k"), Value: []byte("v")}
+	bare := (&event{record: r}).size()
+	r.Headers = []kgo.RecordHeader{{Key: schemas.HeaderVersion, Value: make([]byte, 16)}, {Key: schemas.HeaderTable, Value: make([]byte, 8)}}
+	if got, want := (&event{record: r}).size(), bare+2*40+len(schemas.HeaderVersion)+len(schemas.HeaderTable)+24; got != want {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+}
+
 func BenchmarkFold(b *testing.B) {
 	table := foldTable(0)
 	var changes []schemas.Change

@@ -194,11 +194,11 @@ type session struct {
 // pollRecords bounds one poll, and with it how far a batch may pass its limits.
 const pollRecords = 10_000
 
-// Bounds of what is fetched ahead per broker, how long a broker that has nothing keeps a fetch, and how soon a new topic is
-// noticed.
+// Bounds of what is fetched ahead of one partition, and of the tables topic; how long a broker that has nothing keeps a
+// fetch; and how soon a new topic is noticed.
 const (
-	fetchBytes          = 16 << 20
 	fetchPartitionBytes = 4 << 20
+	fetchTablesBytes    = 4 << 20
 	fetchWait           = 500 * time.Millisecond
 	topicsAge           = 3 * time.Second
 )
@@ -253,7 +253,8 @@ func (s *session) clientOptions() []kgo.Opt {
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.AdjustFetchOffsetsFn(s.assign),
 		kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.lose),
-		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
+		kgo.FetchMaxBytes(int32(s.opts.FetchBytes)),
+		kgo.FetchMaxPartitionBytes(int32(min(s.opts.FetchBytes, fetchPartitionBytes))),
 		// A partition that is assigned or resumed while a fetch without it is under way waits until that one ends.
 		kgo.FetchMaxWait(fetchWait),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(sessionTimeout / 5),

@@ -42,6 +42,9 @@ type Options struct {
 	Naming Naming
 	// Batch bounds a batch; the zero Limits are [Database].
 	Batch Limits
+	// FetchBytes bounds what is read ahead per broker, as it travels; 0 is 16 MiB. What is decompressed is held twice at most:
+	// what was polled last, and what comes next.
+	FetchBytes int
 	// DeadLetters says where records go that cannot be read or that the target refuses.
 	DeadLetters DeadLetters
 	// StopTimeout bounds what is still written after the context of Run has ended; 0 is 10 seconds.
@@ -54,8 +57,8 @@ type Options struct {
 }
 
 // Limits bounds a batch. It is written when Age has passed since its first record and the writer is free, or when it
-// has reached Rows or Bytes. Two batches exist at most, and a single poll may pass a limit by as much as it brought, so
-// the memory of decoded rows is bounded by about twice Bytes.
+// has reached Rows or Bytes. Two batches exist at most, six while rows wait for others that free a unique value, so the
+// memory of decoded rows is bounded by about twice Bytes, or six times.
 type Limits struct {
 	Bytes int
 	Rows  int
@@ -82,6 +85,7 @@ type DeadLetters struct {
 const (
 	defaultPrefix      = "syncline"
 	defaultStopTimeout = 10 * time.Second
+	defaultFetchBytes  = 16 << 20
 	deadLetterSuffix   = ".dlq"
 )
 
@@ -106,6 +110,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Batch.Bytes <= 0 || o.Batch.Rows <= 0 || o.Batch.Age < 0 {
 		errs = append(errs, fmt.Errorf("batch: %d bytes, %d rows, %s: bytes and rows must be positive, age not negative",
 			o.Batch.Bytes, o.Batch.Rows, o.Batch.Age))
+	}
+	if o.FetchBytes <= 0 {
+		o.FetchBytes = defaultFetchBytes
 	}
 	if o.StopTimeout <= 0 {
 		o.StopTimeout = defaultStopTimeout

@@ -111,7 +111,7 @@ func (t *tables) refresh(ctx context.Context) error {
 	defer t.reading.Unlock()
 	client, err := kgo.NewClient(append(t.kafka[:len(t.kafka):len(t.kafka)],
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.RequestRetries(kafkaRetries))...)
+		kgo.RequestRetries(kafkaRetries), kgo.FetchMaxBytes(fetchTablesBytes))...)
 	if err != nil {
 		return fmt.Errorf("read topic %s: %w", t.topic, err)
 	}

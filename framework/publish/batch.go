@@ -13,10 +13,12 @@ const (
 	batchBytes   = 1 << 20
 	batchRecords = 2048
 	batchHeaders = 3 * batchRecords
+	// batchRoom is the memory for the data: the change that makes a batch full may pass batchBytes.
+	batchRoom = batchBytes + batchBytes/8
 	// changeHeaders is room for the headers of one change, of nearly any: those of values that have no form are one each.
 	changeHeaders = 16
 	// batchFootprint is what a full batch takes in memory, for the bound on all of them.
-	batchFootprint = batchBytes + batchRecords*recordFootprint + batchHeaders*headerFootprint
+	batchFootprint = batchRoom + batchRecords*recordFootprint + batchHeaders*headerFootprint
 
 	recordFootprint = 168
 	headerFootprint = 40
@@ -44,7 +46,7 @@ func newBatch(acked func(*batch, error)) *batch {
 	b := &batch{
 		records: make([]kgo.Record, 0, batchRecords),
 		headers: make([]kgo.RecordHeader, 0, batchHeaders),
-		data:    make([]byte, 0, batchBytes+batchBytes/8),
+		data:    make([]byte, 0, batchRoom),
 	}
 	b.acked = func(_ *kgo.Record, err error) { acked(b, err) }
 	return b
@@ -58,9 +60,12 @@ func (b *batch) full(n int) bool {
 
 // excess is what the batch holds beyond what it should, because of its last change. It does not change once the batch is full.
 func (b *batch) excess() int {
-	n := max(len(b.data)-2*batchBytes, 0)
+	n := 0
+	if cap(b.data) > batchRoom {
+		n += cap(b.data) // the records before have the slab that it was made with
+	}
 	if cap(b.headers) > batchHeaders {
-		n += cap(b.headers) * headerFootprint // the records before have the slab that it was made with
+		n += cap(b.headers) * headerFootprint // as before
 	}
 	return n
 }
@@ -103,8 +108,8 @@ func (b *batch) since(at int) []kgo.RecordHeader {
 func (b *batch) reset() {
 	clear(b.headers)
 	b.records, b.headers, b.data = b.records[:0], b.headers[:0], b.data[:0]
-	if cap(b.data) > 4*batchBytes {
-		b.data = make([]byte, 0, batchBytes+batchBytes/8)
+	if cap(b.data) > batchRoom {
+		b.data = make([]byte, 0, batchRoom)
 	}
 	if cap(b.headers) > batchHeaders {
 		b.headers = make([]kgo.RecordHeader, 0, batchHeaders)

@@ -21,6 +21,8 @@ const (
 	pingTimeout = 10 * time.Second
 	// startTimeout bounds each step of the beginning of a tenure.
 	startTimeout = time.Minute
+	// fetchBytes bounds what a client of ours reads ahead, of positions, of a quarantine's topic.
+	fetchBytes = 4 << 20
 	// transactionBackoff is the client's pause when the broker says that the last transaction is still being completed.
 	transactionBackoff = 2 * time.Millisecond
 )
@@ -31,6 +33,7 @@ func (o *Options) client(role string) []kgo.Opt {
 		kgo.ClientID(o.transactionalID()+"."+role),
 		kgo.WithLogger(kzap.New(o.Log.Named("kafka"), kzap.Level(kgo.LogLevelWarn))),
 		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.FetchMaxBytes(fetchBytes),
 	)
 }
 

@@ -65,9 +65,11 @@ type Options struct {
 	SkipTruncates bool
 	// Transactions publishes the begin and end of each transaction of the source's, and in every change its place in it.
 	Transactions bool
-	// BufferBytes bounds the memory for changes on their way to Kafka, up to one change more; 16 MiB when 0. When it is
-	// full the source waits.
+	// BufferBytes bounds the memory for changes on their way to Kafka, up to one change more; 16 MiB when 0, and about 5 MiB
+	// at least. When it is full the source waits.
 	BufferBytes int
+	// SourceBytes is what the source is told that it may keep itself; 0: nothing.
+	SourceBytes int64
 	// TransactionTimeout is how long the brokers keep a transaction open for a publisher that has died, and the longest
 	// that one commit is waited for; one minute when 0. It must not be above the brokers' transaction.max.timeout.ms.
 	TransactionTimeout time.Duration

@@ -108,6 +108,7 @@ func (p *Publisher) env() source.Env {
 		Name:     p.opts.Name,
 		Log:      p.opts.Log,
 		Metrics:  p.opts.Metrics,
+		Memory:   p.opts.SourceBytes,
 		Standby:  p.stats.standby,
 		Progress: p.stats.progress,
 

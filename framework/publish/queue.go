@@ -11,8 +11,8 @@ import (
 )
 
 // queue stands between the emitter and the committer: one batch being filled, full ones in order, empty ones for reuse.
-// It holds at most limit batches; when all of them are on their way the emitter waits for the brokers, who free them
-// whatever the committer does. After fail nothing goes in or out any more.
+// It holds at most limit batches; when all of them are on their way, or fewer that are larger, the emitter waits for the
+// brokers, who free them whatever the committer does. After fail nothing goes in or out any more.
 type queue struct {
 	mu      sync.Mutex
 	filling *batch // nil when the emitter must find an empty one first
@@ -20,8 +20,8 @@ type queue struct {
 	free    []*batch
 	made    int
 	limit   int
-	// excess is what batches on their way hold beyond their standard size, because of very large changes; while it is
-	// at the bound the emitter waits as if no batch were free.
+	// excess is what batches on their way hold beyond their standard size, because of very large changes. bound is for both
+	// together: while it is reached the emitter waits as if no batch were free.
 	excess, bound int
 
 	pos     source.Position // after the last Emit, Advance or SetState, but for what counts holds
@@ -37,10 +37,14 @@ type queue struct {
 	failed chan struct{} // closed by fail
 }
 
+// batchesLeast is how many batches there are whatever the bound: one that fills, one on its way, and one between.
+const batchesLeast = 3
+
 func newQueue(bytes int, from source.Position) *queue {
+	limit := max(bytes/batchFootprint, batchesLeast)
 	return &queue{
-		limit:  max(bytes/batchFootprint, 3),
-		bound:  bytes,
+		limit:  limit,
+		bound:  max(bytes, limit*batchFootprint),
 		pos:    source.Position{State: from.State, Version: from.Version},
 		counts: countsFrom(from),
 		wake:   make(chan struct{}, 1),
@@ -80,7 +84,8 @@ func (q *queue) open(ctx context.Context, n int) (*batch, error) {
 
 // empty returns an empty batch, nil when the bound on memory is reached.
 func (q *queue) empty() *batch {
-	if q.excess >= q.bound {
+	away := q.made - len(q.free)
+	if away > 0 && away*batchFootprint+q.excess >= q.bound {
 		return nil
 	}
 	if k := len(q.free); k > 0 {

@@ -1,12 +1,13 @@
 // Package run makes a connector a process: it reads the file, opens log, metrics and the admin endpoint, runs the loop
 // and turns signals and errors into a soft stop, a hard stop and an exit code.
 //
-// Read in this order: connector.go (a connector with its configuration type hidden), process.go (several connectors in
-// one process), main.go (the program of one connector), admin.go, log.go.
+// Read in this order: connector.go (a connector with its configuration type hidden), memory.go (what each may take), process.go
+// (several connectors in one process), main.go (the program of one connector), admin.go, log.go.
 package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -47,6 +48,10 @@ type Platform struct {
 	// Sync makes what the broker has acknowledged survive a loss of power; it is called before a source is told that
 	// something is durable. nil when the broker's acknowledgement says that already.
 	Sync func() error
+	// Memory is what the platform itself takes in this process, in bytes, beside what the files give to their connectors.
+	Memory int64
+	// share is the part of the container's memory that each connector has whose file does not say.
+	share int64
 }
 
 func (p Platform) apply(c *config.Common) {
@@ -66,6 +71,9 @@ type loop interface {
 // task is one configured connector, not yet started.
 type task struct {
 	common config.Common
+	file   string
+	// native is memory outside of Go's that the connector was given.
+	native int64
 	// open makes the loop; it touches no server.
 	open func(log *zap.Logger, metrics prometheus.Registerer) (loop, error)
 	// The rest is set by open.
@@ -85,10 +93,10 @@ func (t *task) Status() any { return t.status() }
 
 // OfSource hides the configuration type of a source connector.
 func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector {
-	decode := func(d *config.Document, p Platform) (common config.Source, section C, err error) {
+	decode := func(d *config.Document, p Platform) (common config.Source, section C, own int64, err error) {
 		common, section = config.SourceDefaults(), c.Defaults
 		if err := d.Decode(config.Section{Into: &common}, config.Section{Key: c.Section, Into: &section}); err != nil {
-			return common, section, err
+			return common, section, 0, err
 		}
 		p.apply(&common.Common)
 		if p.AtLeastOnce {
@@ -97,16 +105,17 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		if common.TopicPrefix == "" {
 			common.TopicPrefix = common.Name
 		}
-		return common, section, validate(d, c.Section, common, section)
+		own, unfit := fitSource(budgetOf(common.Common, p.share), d, &common)
+		return common, section, own, validate(d, c.Section, common, section, unfit)
 	}
 	read := func(d *config.Document, p Platform) (*task, error) {
-		common, section, err := decode(d, p)
+		common, section, own, err := decode(d, p)
 		if err != nil {
 			return nil, err
 		}
-		t := &task{common: common.Common}
+		t := &task{common: common.Common, file: d.Path()}
 		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
-			return t.openSource(common, p.Sync, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
+			return t.openSource(common, own, p.Sync, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
 				s, err := c.Open(ctx, section, env)
 				if err != nil || p.Sync == nil {
 					return s, err
@@ -117,7 +126,7 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		return t, nil
 	}
 	compare := func(ctx context.Context, d *config.Document, p Platform) (*side, error) {
-		common, section, err := decode(d, p)
+		common, section, _, err := decode(d, p)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +137,7 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		return &side{reader: lister, lister: lister, prefix: common.TopicPrefix}, err
 	}
 	look := func(d *config.Document, p Platform) (*Schemas, error) {
-		common, section, err := decode(d, p)
+		common, section, _, err := decode(d, p)
 		if err != nil {
 			return nil, err
 		}
@@ -149,29 +158,32 @@ func mapping(c config.Source) schemas.Mapping {
 
 // OfSink hides the configuration type of a sink connector.
 func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
-	decode := func(d *config.Document, p Platform) (common config.Sink, section C, err error) {
+	decode := func(d *config.Document, p Platform) (common config.Sink, section C, m sinkMemory, err error) {
 		common, section = config.SinkDefaults(), c.Defaults
 		if err := d.Decode(config.Section{Into: &common}, config.Section{Key: c.Section, Into: &section}); err != nil {
-			return common, section, err
+			return common, section, m, err
 		}
 		p.apply(&common.Common)
-		return common, section, validate(d, c.Section, common, section)
+		b := budgetOf(common.Common, p.share)
+		section, native, unfit := fitLibrary(b, c, section)
+		m, err = fitSink(b, native, d, &common)
+		return common, section, m, validate(d, c.Section, common, section, errors.Join(err, unfit))
 	}
 	read := func(d *config.Document, p Platform) (*task, error) {
-		common, section, err := decode(d, p)
+		common, section, m, err := decode(d, p)
 		if err != nil {
 			return nil, err
 		}
-		t := &task{common: common.Common}
+		t := &task{common: common.Common, file: d.Path(), native: m.native}
 		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
-			return t.openSink(common, c.BatchAge, log, metrics, func(ctx context.Context, env sink.Env) (sink.Sink, error) {
+			return t.openSink(common, m.fetch, c.BatchAge, log, metrics, func(ctx context.Context, env sink.Env) (sink.Sink, error) {
 				return c.Open(ctx, section, env)
 			})
 		}
 		return t, nil
 	}
 	compare := func(ctx context.Context, d *config.Document, p Platform) (*side, error) {
-		common, section, err := decode(d, p)
+		common, section, _, err := decode(d, p)
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +194,7 @@ func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
 		return &side{reader: reader, topics: common.Topics, naming: naming(common.Target)}, err
 	}
 	look := func(d *config.Document, p Platform) (*Schemas, error) {
-		common, _, err := decode(d, p)
+		common, _, _, err := decode(d, p)
 		if err != nil {
 			return nil, err
 		}
@@ -191,15 +203,17 @@ func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
 	return Connector{Name: c.Name, read: read, compare: compare, schemas: look}
 }
 
-// validate reports the problems of both parts of a file; those of the connector's section get its key in front.
-func validate(d *config.Document, key string, common, section interface{ Validate() error }) error {
+// validate reports the problems of both parts of a file, and what does not fit its memory; those of the connector's section
+// get its key in front.
+func validate(d *config.Document, key string, common, section interface{ Validate() error }, unfit error) error {
 	var problems []error
 	problems = append(problems, each(common.Validate(), d.Path()+": ")...)
 	problems = append(problems, each(section.Validate(), d.Path()+": "+key+".")...)
+	problems = append(problems, each(unfit, d.Path()+": ")...)
 	return failure.As(failure.Config, join(problems), "")
 }
 
-func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, source.Env) (source.Source, error)) (loop, error) {
+func (t *task) openSource(c config.Source, own int64, sync func() error, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, source.Env) (source.Source, error)) (loop, error) {
 	kafka, reg, err := clients(c.Common)
 	if err != nil {
 		return nil, err
@@ -221,6 +235,7 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 		SkipTruncates:  slices.Contains(c.SkippedOperations, "t"),
 		Transactions:   c.ProvideTransactionMetadata,
 		BufferBytes:    int(c.Buffer),
+		SourceBytes:    own,
 		DrainTimeout:   c.ShutdownTimeout,
 		Log:            log,
 		Metrics:        metrics,
@@ -236,7 +251,7 @@ func (t *task) openSource(c config.Source, sync func() error, log *zap.Logger, m
 	return p, nil
 }
 
-func (t *task) openSink(c config.Sink, age time.Duration, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, sink.Env) (sink.Sink, error)) (loop, error) {
+func (t *task) openSink(c config.Sink, fetch int, age time.Duration, log *zap.Logger, metrics prometheus.Registerer, open func(context.Context, sink.Env) (sink.Sink, error)) (loop, error) {
 	kafka, reg, err := clients(c.Common)
 	if err != nil {
 		return nil, err
@@ -253,6 +268,7 @@ func (t *task) openSink(c config.Sink, age time.Duration, log *zap.Logger, metri
 		InternalPrefix: c.InternalPrefix,
 		Naming:         naming(c.Target),
 		Batch:          load.Limits{Bytes: int(c.Batch.Bytes), Rows: c.Batch.Rows, Age: age},
+		FetchBytes:     fetch,
 		DeadLetters:    load.DeadLetters{Stop: c.DeadLetters.Policy == "stop", Replication: c.DeadLetters.Replication},
 		StopTimeout:    c.ShutdownTimeout,
 		Log:            log,

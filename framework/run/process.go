@@ -23,12 +23,17 @@ type Process struct {
 	log     *zap.Logger
 	metrics *prometheus.Registry
 	admin   *admin
+	memory  limit
+	// unbound gives back the garbage collector as it was.
+	unbound func()
 }
 
 // Open reads the files, each with one connector out of known, and reports every problem of all of them. It touches no
 // server but opens the admin endpoint, at the address that the first file asks for. Close the Process after Run.
 func Open(known []Connector, files []string, p Platform) (*Process, error) {
-	proc := &Process{metrics: prometheus.NewRegistry()}
+	proc := &Process{metrics: prometheus.NewRegistry(), unbound: func() {}}
+	container := containerMemory()
+	p.share = max(container-p.Memory, 0) / int64(max(len(files), 1))
 	proc.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var problems []error
 	names := map[string]string{}
@@ -43,6 +48,12 @@ func Open(known []Connector, files []string, p Platform) (*Process, error) {
 		}
 		names[t.common.Name] = file
 		proc.tasks = append(proc.tasks, t)
+	}
+	if len(problems) == 0 {
+		var err error
+		if proc.memory, err = limitOf(proc.tasks, p, container); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	if len(problems) > 0 {
 		return nil, failure.As(failure.Config, join(problems), "")
@@ -88,6 +99,7 @@ func (p *Process) start() error {
 	if p.log, err = newLog(first.Log); err != nil {
 		return failure.As(failure.Config, err, "")
 	}
+	p.unbound = p.memory.apply(p.log, first.Memory > 0)
 	var sources []statusSource
 	for _, t := range p.tasks {
 		labelled := prometheus.WrapRegistererWith(prometheus.Labels{"connector": t.common.Name}, p.metrics)
@@ -170,6 +182,7 @@ func (p *Process) Address() string {
 // Close stops the admin endpoint.
 func (p *Process) Close() error {
 	_ = p.log.Sync()
+	p.unbound()
 	if p.admin == nil {
 		return nil
 	}

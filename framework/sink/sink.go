@@ -192,6 +192,10 @@ type Connector[C interface{ Validate() error }] struct {
 	BatchAge time.Duration
 	// Open connects to the target and checks what can be checked.
 	Open func(ctx context.Context, cfg C, env Env) (Sink, error)
+	// Memory divides what the connector may take, in bytes, for a sink whose library has memory of its own outside of Go's: it
+	// returns the section with the library's bound in it, where that is not set, and that bound. Its error names the section's
+	// key that asks for more than half, or says how much is needed. nil when all memory is Go's.
+	Memory func(cfg C, bytes int64) (C, int64, error)
 	// Verify opens the target for a comparison with a source; nil when it cannot be compared.
 	Verify func(ctx context.Context, cfg C) (verify.Reader, error)
 }

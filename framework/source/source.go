@@ -81,6 +81,9 @@ type Env struct {
 	Log  *zap.Logger
 	// Metrics takes the connector's own collectors; names begin with syncline_<system>_.
 	Metrics prometheus.Registerer
+	// Memory is how many bytes the source may keep for itself, beside the message that it is reading and what the Emitter
+	// holds; 0: nothing is said.
+	Memory int64
 	// Standby is told (true) when Lease begins to wait for another instance and (false) when it stops waiting.
 	Standby func(waiting bool, holder string)
 	// Transactions asks for a change with the operation Begin before, and one with End behind, the changes of each upstream

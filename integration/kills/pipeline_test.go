@@ -254,13 +254,14 @@ func (p *pipeline) group() string { return p.name + "_internal." + p.name + "-co
 
 func (p *pipeline) members() (ids []string) {
 	p.t.Helper()
-	described, err := p.admin.DescribeGroups(p.t.Context(), p.group())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, m := range described[p.group()].Members {
-		ids = append(ids, m.MemberID)
-	}
+	// Before any group was used, the broker has no coordinator: it makes the topic for it when it is first asked.
+	programs.Eventually(p.t, patience, "the coordinator of "+p.group()+" answers", func() error {
+		described, err := p.admin.DescribeGroups(p.t.Context(), p.group())
+		for _, m := range described[p.group()].Members {
+			ids = append(ids, m.MemberID)
+		}
+		return err
+	})
 	return ids
 }
 

@@ -151,6 +151,9 @@ func (p *Program) Running() bool {
 	}
 }
 
+// PID is the number of the process that was started last.
+func (p *Program) PID() int { return p.command.Process.Pid }
+
 // Kill ends the program as a crash does, and waits for its end.
 func (p *Program) Kill() {
 	if p.Running() {

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/syncline-io/syncline/framework/embedded"
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/run"
 )
@@ -81,7 +82,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // synchronize runs the connectors, watches them, and proves the result.
 func synchronize(ctx context.Context, o Options, p *platform, f files) error {
-	connectors, err := run.Open(o.Connectors, append([]string{f.Source}, f.sinks()...), run.Platform{AtLeastOnce: true, Sync: p.broker.Sync})
+	connectors, err := run.Open(o.Connectors, append([]string{f.Source}, f.sinks()...), run.Platform{AtLeastOnce: true, Sync: p.broker.Sync, Memory: embedded.Memory})
 	if err != nil {
 		return err
 	}
