@@ -49,3 +49,8 @@ func (s slot) drop(ctx context.Context) error {
 	}
 	return execute(ctx, s.conn, "select pg_drop_replication_slot('"+s.name+"')")
 }
+
+// untilUsedOr is untilUsed for timeProgram.
+func (s slot) untilUsedOr(ctx context.Context) func(failure func() error) (time.Time, error) {
+	return func(failure func() error) (time.Time, error) { return s.untilUsed(ctx, failure) }
+}
