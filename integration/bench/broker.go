@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/syncline-io/syncline/framework/child"
 	"github.com/syncline-io/syncline/integration/engines"
 )
 
@@ -15,7 +17,10 @@ import (
 type broker struct {
 	name, address string
 	admin         *kadm.Client
+	pid           int
 }
+
+func (b *broker) cpu() float64 { return cpuOfProcess(b.pid) }
 
 // place finds the broker of a side, and starts it when it is needed first.
 type place func(ctx context.Context, s *stage) (*broker, error)
@@ -24,40 +29,28 @@ func toEmbedded(_ context.Context, s *stage) (*broker, error) { return s.broker,
 
 // toKafka is Apache Kafka, one broker in a process of its own.
 func toKafka(ctx context.Context, s *stage) (*broker, error) {
-	if s.apache == nil {
-		s.say("starting Apache Kafka")
-		server, err := engines.StartKafka(ctx, engines.KafkaOptions{Dir: s.file("kafka")})
+	return started(s, "Apache Kafka", func(dir string) (*broker, func(), error) {
+		server, err := engines.StartKafka(ctx, engines.KafkaOptions{Dir: dir})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		b, err := connectBroker("Apache Kafka", server.Address())
+		b, err := connectBroker("Apache Kafka", server.Address(), child.Leftover(filepath.Join(dir, "pid"), dir))
 		if err != nil {
 			server.Stop()
-			return nil, err
+			return nil, nil, err
 		}
-		s.apache = &apacheKafka{b, server}
-	}
-	return s.apache.broker, nil
+		return b, func() { b.close(); server.Stop() }, nil
+	})
 }
 
-type apacheKafka struct {
-	*broker
-	server *engines.Kafka
-}
-
-func (k *apacheKafka) close() {
-	k.broker.close()
-	k.server.Stop()
-}
-
-func connectBroker(name, address string) (*broker, error) {
+func connectBroker(name, address string, pid int) (*broker, error) {
 	// The client remembers for its metadata's least age that a topic does not exist: by default five seconds, in which a
 	// subject that had made it and filled it would go unseen.
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}
-	return &broker{name, address, kadm.NewClient(client)}, nil
+	return &broker{name, address, kadm.NewClient(client), pid}, nil
 }
 
 func (b *broker) close() { b.admin.Close() }

@@ -145,7 +145,7 @@ func (l *changes) publish(ctx context.Context, b *broker, how delivery, settings
 	if err != nil {
 		return Sample{}, err
 	}
-	p, err := l.stage.startConnector(ctx, spec{name: name, broker: b, yaml: fmt.Sprintf(`connector: postgres-source
+	p, err := l.stage.startConnector(ctx, spec{name: name, where: l.stage.with(b), yaml: fmt.Sprintf(`connector: postgres-source
 delivery: %s
 %s
 postgres: {url: %q, tables: [%s], slot: %s, publication: %s, start: stream}
@@ -158,12 +158,16 @@ postgres: {url: %q, tables: [%s], slot: %s, publication: %s, start: stream}
 	if err != nil {
 		return Sample{}, err
 	}
+	brokerBefore := b.cpu()
 	topics := topics(name, l.tables)
 	end, err := b.untilArrived(ctx, p.failure, how, topics, l.records)
 	if err != nil {
 		return Sample{}, err
 	}
-	sample := Sample{Value: perSecond(l.count, end.Sub(start)), Rows: l.count}
+	sample := Sample{Value: perSecond(l.count, end.Sub(start)), Rows: l.count, BrokerCPU: b.cpu() - brokerBefore}
+	if sample.ServerCPU, err = slot.cpu(ctx); err != nil {
+		return sample, err
+	}
 	if err := p.stop(&sample); err != nil {
 		return sample, err
 	}

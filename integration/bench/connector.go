@@ -69,7 +69,7 @@ type connector struct {
 type spec struct {
 	name    string
 	program string // "" is postgresProgram
-	broker  *broker
+	where
 	// watched connectors have an admin endpoint.
 	watched bool
 	yaml    string
@@ -99,7 +99,7 @@ func (s *stage) startConnector(ctx context.Context, c spec) (*connector, error) 
 	}
 	file := filepath.Join(dir, "connector.yaml")
 	text := fmt.Sprintf("name: %s\nkafka: {brokers: [%q]}\nregistry: {url: %q}\nadmin: {listen: %q}\n%s",
-		c.name, c.broker.address, s.embedded.RegistryURL(), listen, c.yaml)
+		c.name, c.broker.address, c.registry, listen, c.yaml)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

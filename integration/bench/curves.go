@@ -147,7 +147,7 @@ func measurePartitions(ctx context.Context, s *stage, o options, size int) (p Po
 // measureSinks lets so many sinks read one topic of so many partitions at once. The clock runs from the first claim until
 // the last ledger has everything; rows and usage are those of all.
 func (s *stage) measureSinks(ctx context.Context, o options, sinks, partitions int) (p Point, err error) {
-	l, err := s.record(ctx, s.unique("curve"), newRows(o.sized(500_000)), partitions)
+	l, err := s.record(ctx, s.unique("curve"), newRows(o.sized(500_000)), s.here(), partitions)
 	if err != nil {
 		return p, err
 	}

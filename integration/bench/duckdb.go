@@ -67,7 +67,7 @@ func sinkIntoFile(size int) side[*recorded] {
 		name := s.unique("duckdb")
 		file := s.file(name + ".duckdb")
 		defer os.Remove(file) //nolint:errcheck // the folder goes with the stage
-		p, err := s.startConnector(ctx, spec{name: name, program: duckdbProgram, broker: s.broker, watched: true, yaml: fmt.Sprintf(`connector: duckdb-sink
+		p, err := s.startConnector(ctx, spec{name: name, program: duckdbProgram, where: l.where, watched: true, yaml: fmt.Sprintf(`connector: duckdb-sink
 topics: [%q]
 batch: %s
 duckdb: {path: %q}

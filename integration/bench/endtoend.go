@@ -155,7 +155,7 @@ func (l *clocked) startSink(ctx context.Context, b *broker, a *arrival, topic st
 	if _, err := b.untilArrived(ctx, func() error { return nil }, atLeastOnce, []string{topic}, 1); err != nil {
 		return nil, err
 	}
-	p, err := l.stage.startConnector(ctx, spec{name: l.stage.unique("sink"), broker: b, yaml: fmt.Sprintf(`connector: postgres-sink
+	p, err := l.stage.startConnector(ctx, spec{name: l.stage.unique("sink"), where: l.stage.with(b), yaml: fmt.Sprintf(`connector: postgres-sink
 topics: [%q]
 postgres: {url: %q}
 `, topic, a.url())})

@@ -34,11 +34,18 @@ func untilVisible(mode string, how delivery) side[*clocked] {
 		}
 		defer p.kill()
 		topic := p.name + ".public.rows"
+		brokerBefore := b.cpu()
 		m, err := l.measure(ctx, l.insert, b.consume(topic, rowID))
 		if err != nil {
 			return Sample{}, errors.Join(err, p.failure())
 		}
 		sample := m.sample(l.rows())
+		sample.BrokerCPU = b.cpu() - brokerBefore
+		offsets, err := b.arrived(ctx, how, []string{topic})
+		if err != nil {
+			return Sample{}, err
+		}
+		sample.Transactions = int(offsets) - sample.Rows // every commit's mark has an offset
 		if err := p.stop(&sample); err != nil {
 			return Sample{}, err
 		}
@@ -56,7 +63,7 @@ func (l *clocked) rows() int { return (l.seconds + int(warmUp.Seconds())) * l.ra
 func (l *clocked) startSource(ctx context.Context, b *broker, mode string, how delivery) (*connector, slot, error) {
 	name := l.stage.unique("latency")
 	slot := slot{l.conn, underscored(name)}
-	p, err := l.stage.startConnector(ctx, spec{name: name, broker: b, yaml: fmt.Sprintf(`connector: postgres-source
+	p, err := l.stage.startConnector(ctx, spec{name: name, where: l.stage.with(b), yaml: fmt.Sprintf(`connector: postgres-source
 delivery: %s
 latency: %s
 postgres: {url: %q, tables: [public.rows], slot: %s, start: stream}

@@ -23,6 +23,13 @@ type Sample struct {
 	// Rows is what the process worked on, for its CPU.
 	Rows int `json:"rows,omitempty"`
 	Usage
+	// ServerCPU and BrokerCPU are the seconds that PostgreSQL's walsender and the broker used for it; the embedded
+	// broker's are those of the bench, whose looking is in them, and with exactly_once the reading that counts the records
+	// is. They are measured for the stream only, the broker's for latency too.
+	ServerCPU float64 `json:"server_cpu_seconds,omitempty"`
+	BrokerCPU float64 `json:"broker_cpu_seconds,omitempty"`
+	// Transactions is how many Kafka transactions there were, for latency with exactly_once.
+	Transactions int `json:"transactions,omitempty"`
 }
 
 // Goal is what a line is to reach; what is zero is not asked for.
@@ -103,11 +110,16 @@ func p99(s Sample) float64   { return s.P99 }
 
 // cpuPerMillion is the median of the process's CPU seconds for a million rows, 0 when unknown.
 func cpuPerMillion(samples []Sample) float64 {
+	return perMillion(samples, func(s Sample) float64 { return s.CPUSeconds })
+}
+
+// perMillion is the median of seconds for a million rows, 0 when unknown.
+func perMillion(samples []Sample, seconds func(Sample) float64) float64 {
 	return median(known(samples, func(s Sample) float64 {
 		if s.Rows == 0 {
 			return 0
 		}
-		return s.CPUSeconds / float64(s.Rows) * 1e6
+		return seconds(s) / float64(s.Rows) * 1e6
 	}))
 }
 

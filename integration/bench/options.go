@@ -35,7 +35,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	only := flags.String("only", "", "what to measure: names of -list, separated by commas, where * stands for any characters; all is everything. Without it those that -list marks, or every curve")
 	flags.BoolVar(&o.list, "list", false, "print the names of what can be measured")
 	flags.BoolVar(&o.curves, "curves", false, "measure curves: the same over a range of sizes")
-	flags.IntVar(&o.runs, "runs", 3, "how often baseline and subject take turns; a curve's points are measured once")
+	flags.IntVar(&o.runs, "runs", 5, "how often baseline and subject take turns; a curve's points are measured once")
 	flags.IntVar(&o.rows, "rows", 1_000_000, "rows of the largest loads; the others get their share of it")
 	flags.IntVar(&o.seconds, "seconds", 10, "how long each measurement of latency lasts")
 	flags.Float64Var(&o.scale, "scale", 1, "what the sizes of the curves' loads are multiplied by")
@@ -53,7 +53,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	if o.curves {
 		return o, choose(*only, curves, &o.chosen)
 	}
-	return o, choose(*only, table, &o.lines)
+	return o, choose(*only, lines(), &o.lines)
 }
 
 // named is a line of a table.

@@ -73,6 +73,12 @@ func (r Result) showCPU() string {
 	return text
 }
 
+// showOthers gives the CPU of the walsender and of the broker.
+func (r Result) showOthers() string {
+	return orDash("%.1f", perMillion(r.Subject, func(s Sample) float64 { return s.ServerCPU })) + " / " +
+		orDash("%.1f", perMillion(r.Subject, func(s Sample) float64 { return s.BrokerCPU }))
+}
+
 func (r Result) showMemory() string {
 	if peakMB(r.Subject) == 0 {
 		return "–"
@@ -95,14 +101,14 @@ func writeMarkdown(w io.Writer, results []Result) error {
 				showAll(each(r.Baseline, p99), milliseconds), showAll(each(r.Subject, p99), milliseconds), r.showCPU(), r.showMemory(), r.showGoals())
 			continue
 		}
-		fmt.Fprintf(&fast, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Title, r.Against,
+		fmt.Fprintf(&fast, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Title, r.Against,
 			showAll(each(r.Baseline, value), thousands), showAll(each(r.Subject, value), thousands), showAll(r.ratios(), ratio),
-			r.showCPU(), r.showMemory(), r.showGoals())
+			r.showCPU(), r.showOthers(), r.showMemory(), r.showGoals())
 	}
 	var b strings.Builder
 	if fast.Len() > 0 {
-		b.WriteString("| subject | baseline | baseline's rows/s | subject's rows/s | subject ÷ baseline | CPU s per million rows | memory, usual / most | goals |\n" +
-			"|---|---|---|---|---|---|---|---|\n" + fast.String())
+		b.WriteString("| subject | baseline | baseline's rows/s | subject's rows/s | subject ÷ baseline | CPU s per million rows | walsender's / broker's | memory, usual / most | goals |\n" +
+			"|---|---|---|---|---|---|---|---|---|\n" + fast.String())
 	}
 	if fast.Len() > 0 && quick.Len() > 0 {
 		b.WriteString("\n")
@@ -119,7 +125,7 @@ func writeMarkdown(w io.Writer, results []Result) error {
 func writeList(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("Lines of the table (* is measured when nothing is chosen):\n")
-	for _, l := range table {
+	for _, l := range lines() {
 		mark := " "
 		if l.usual {
 			mark = "*"

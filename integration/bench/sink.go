@@ -132,7 +132,7 @@ func batchLimits(rows int) string {
 	return fmt.Sprintf("{rows: %d}", rows)
 }
 
-// sinkInto is the subject: the whole sink, which reads the topic from the embedded broker, decodes, folds, merges and
+// sinkInto is the subject: the whole sink, which reads the topic, decodes, folds, merges and
 // keeps its ledger, into a table of the same definition on the same server as the merge by hand. The clock runs from its
 // claim of the partitions (a committed step of its own before the first fetch) until the ledger has the last record.
 func sinkInto(size int) side[*recorded] {
@@ -162,7 +162,7 @@ func sinkInto(size int) side[*recorded] {
 }
 
 func (l *recorded) startSink(ctx context.Context, size int) (*connector, error) {
-	return l.stage.startConnector(ctx, spec{name: l.stage.unique("sink"), broker: l.stage.broker, yaml: fmt.Sprintf(`connector: postgres-sink
+	return l.stage.startConnector(ctx, spec{name: l.stage.unique("sink"), where: l.where, yaml: fmt.Sprintf(`connector: postgres-sink
 topics: [%q]
 batch: %s
 postgres: {url: %q}

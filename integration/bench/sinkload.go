@@ -7,8 +7,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// recorded is a topic of the embedded broker with the changes of one table, and the table behind it.
+// where is a broker with its registry.
+type where struct {
+	broker   *broker
+	registry string
+}
+
+// here is the embedded broker.
+func (s *stage) here() where { return where{s.broker, s.embedded.RegistryURL()} }
+
+// with is another broker with the registry of the embedded one.
+func (s *stage) with(b *broker) where { return where{b, s.embedded.RegistryURL()} }
+
+// recorded is a topic with the changes of one table, and the table behind it.
 type recorded struct {
+	where
 	stage          *stage
 	source, target *pgx.Conn
 	topic          string
@@ -45,12 +58,12 @@ type past struct {
 // recordedOf is the recipe of a topic. share is its part of -rows.
 func recordedOf(name string, share float64, written func(rows int) past) recipe[*recorded] {
 	return recipe[*recorded]{name, func(ctx context.Context, s *stage, o options) (*recorded, error) {
-		return s.record(ctx, name, written(o.part(share)), 1)
+		return s.record(ctx, name, written(o.part(share)), s.here(), 1)
 	}}
 }
 
-func (s *stage) record(ctx context.Context, name string, h past, partitions int) (l *recorded, err error) {
-	l = &recorded{stage: s, count: h.count, records: h.records, skipped: h.skipped, before: h.before, batch: h.batch, gone: h.gone}
+func (s *stage) record(ctx context.Context, name string, h past, at where, partitions int) (l *recorded, err error) {
+	l = &recorded{where: at, stage: s, count: h.count, records: h.records, skipped: h.skipped, before: h.before, batch: h.batch, gone: h.gone}
 	if l.records == 0 {
 		l.records = l.count
 	}
@@ -86,7 +99,7 @@ func (l *recorded) fill(ctx context.Context, h past, partitions int) error {
 func (l *recorded) publish(ctx context.Context, h past, partitions int) error {
 	name := l.stage.unique("recorded")
 	slot := slot{l.source, underscored(name)}
-	p, err := l.stage.startConnector(ctx, spec{name: name, broker: l.stage.broker, yaml: fmt.Sprintf(`connector: postgres-source
+	p, err := l.stage.startConnector(ctx, spec{name: name, where: l.where, yaml: fmt.Sprintf(`connector: postgres-source
 delivery: at_least_once
 topics: {partitions: %d}
 postgres: {url: %q, tables: [public.rows], slot: %s, start: %s}
@@ -102,7 +115,7 @@ postgres: {url: %q, tables: [public.rows], slot: %s, start: %s}
 		return err
 	}
 	l.topic = name + ".public.rows"
-	if _, err := l.stage.broker.untilArrived(ctx, p.failure, atLeastOnce, []string{l.topic}, l.records); err != nil {
+	if _, err := l.broker.untilArrived(ctx, p.failure, atLeastOnce, []string{l.topic}, l.records); err != nil {
 		return err
 	}
 	if err := p.stop(new(Sample)); err != nil {
@@ -116,7 +129,7 @@ func (l *recorded) targetURL() string { return l.stage.server.URL(l.target.Confi
 
 func (l *recorded) drop(ctx context.Context) error {
 	l.hand = nil
-	if err := l.stage.broker.dropTopics(ctx, []string{l.topic}); err != nil {
+	if err := l.broker.dropTopics(ctx, []string{l.topic}); err != nil {
 		return err
 	}
 	if err := l.stage.dropDatabase(ctx, l.target); err != nil {

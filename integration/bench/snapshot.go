@@ -75,7 +75,7 @@ func readWhole(to place) side[*frozen] {
 func (l *frozen) publish(ctx context.Context, b *broker) (Sample, error) {
 	name := l.stage.unique("snapshot")
 	slot := slot{l.conn, underscored(name)}
-	p, err := l.stage.startConnector(ctx, spec{name: name, broker: b, yaml: fmt.Sprintf(`connector: postgres-source
+	p, err := l.stage.startConnector(ctx, spec{name: name, where: l.stage.with(b), yaml: fmt.Sprintf(`connector: postgres-source
 delivery: at_least_once
 postgres: {url: %q, tables: [public.rows], slot: %s}
 `, l.url(), slot.name)})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,14 +19,15 @@ import (
 )
 
 // stage is what all lines share: one PostgreSQL server, the embedded broker with its registry (in this process, so in
-// another one than the connector), Apache Kafka once it is needed, the loads, and a folder.
+// another one than the connector), other servers once they are needed, the loads, and a folder.
 type stage struct {
 	dir      string
 	programs string // folder of psql and pg_recvlogical
 	server   *engines.Postgres
 	embedded *embedded.Server
-	broker   *broker // the embedded one
-	apache   *apacheKafka
+	broker   *broker        // the embedded one
+	started  map[string]any // servers that are started when they are needed first
+	stops    []func()       // stop them, the last first
 	loads    map[string]load
 	binaries map[string]string
 	names    int
@@ -44,7 +46,7 @@ var serverSettings = map[string]string{
 }
 
 func openStage(ctx context.Context, progress io.Writer, profile string) (s *stage, err error) {
-	s = &stage{progress: progress, profile: profile, began: time.Now(), loads: map[string]load{}, binaries: map[string]string{}}
+	s = &stage{progress: progress, profile: profile, began: time.Now(), started: map[string]any{}, loads: map[string]load{}, binaries: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -69,14 +71,14 @@ func openStage(ctx context.Context, progress io.Writer, profile string) (s *stag
 	if s.embedded, err = embedded.Start(ctx, embedded.Config{Dir: s.file("broker")}); err != nil {
 		return s, err
 	}
-	s.broker, err = connectBroker("embedded broker", s.embedded.Brokers()[0])
+	s.broker, err = connectBroker("embedded broker", s.embedded.Brokers()[0], os.Getpid())
 	return s, err
 }
 
 func (s *stage) close() error {
 	var errs []error
-	if s.apache != nil {
-		s.apache.close()
+	for _, stop := range slices.Backward(s.stops) {
+		stop()
 	}
 	if s.broker != nil {
 		s.broker.close()
@@ -91,6 +93,21 @@ func (s *stage) close() error {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
+}
+
+// started returns the server of the name, which is started when it is asked for first and stopped with the stage.
+func started[T any](s *stage, name string, start func(dir string) (server T, stop func(), err error)) (T, error) {
+	if server, ok := s.started[name]; ok {
+		return server.(T), nil
+	}
+	s.say("starting %s", name)
+	server, stop, err := start(s.file(strings.ReplaceAll(name, " ", "-")))
+	if err != nil {
+		return server, err
+	}
+	s.started[name] = server
+	s.stops = append(s.stops, stop)
+	return server, nil
 }
 
 func (s *stage) file(name string) string { return filepath.Join(s.dir, name) }

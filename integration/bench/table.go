@@ -129,3 +129,6 @@ func sinkLine(name, what string, load recipe[*recorded], size int, usual bool, r
 func duckdbLine(name, what string, load recipe[*recorded], size int, ratio float64) line {
 	return line{name, sinkName("DuckDB", what, size), false, Goal{Ratio: ratio}, over[*recorded]{load, appendByHand(size), sinkIntoFile(size)}}
 }
+
+// lines is all that can be measured.
+func lines() []line { return table }

@@ -71,7 +71,7 @@ var fat = tableShape{
 	columns: []string{"id bigint primary key", "quantity integer not null", "created timestamptz not null", "body text"},
 	values: []string{
 		"i", "1 + i % 9", "timestamptz '2026-01-01 00:00:00+00' + i * interval '1 ms'",
-		fmt.Sprintf("substr(t, 1 + (i * 7919 %% 900000)::integer, %d)", fatBytes),
+		fmt.Sprintf("convert_from(substr(t, 1 + (i * 7919 %% 900000)::integer, %d), 'UTF8')", fatBytes),
 	},
 	from: ", fat_source",
 }
@@ -79,8 +79,9 @@ var fat = tableShape{
 // fatSource makes the text that the others are cut from, and fatStorage keeps those of a table uncompressed.
 var (
 	fatSource = []string{
-		"create table fat_source (t text)", "alter table fat_source alter t set storage external",
-		"insert into fat_source select string_agg(md5(i::text), '') from generate_series(1, 32768) i",
+		// Bytes, because the part of a text is cut from its beginning on, where characters may have several.
+		"create table fat_source (t bytea)", "alter table fat_source alter t set storage external",
+		"insert into fat_source select convert_to(string_agg(md5(i::text), ''), 'UTF8') from generate_series(1, 32768) i",
 	}
 	fatStorage = "alter table rows alter body set storage external"
 )

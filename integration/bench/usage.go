@@ -67,11 +67,14 @@ func (m *meter) stop() Usage {
 	close(m.quit)
 	<-m.stopped
 	return Usage{
-		CPUSeconds:  cpuOf(m.read("stat")),
+		CPUSeconds:  cpuOfProcess(m.pid),
 		PeakBytes:   kilobytes(m.read("status"), "VmHWM:") << 10,
 		SteadyBytes: int64(median(m.seen)) << 10,
 	}
 }
+
+// cpuOfProcess is the CPU that a process has used until now, in seconds.
+func cpuOfProcess(pid int) float64 { return cpuOf((&meter{pid: pid}).read("stat")) }
 
 // ticks is the unit of times in /proc, per second: USER_HZ, the same on every Linux that Go runs on.
 const ticks = 100
