@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint bench bench-check bench-full soak model build deps clean FORCE
+.PHONY: help demo test fuzz lint bench bench-check bench-full bench-debezium soak model build deps clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,9 @@ bench: deps ## measure against pg_recvlogical, COPY and a merge by hand, 15 minu
 
 bench-full: deps ## measure curves over width, tables, transactions, backlog, partitions, sinks; half an hour, SCALE=0.01 a miniature
 	$(BENCH) -curves -scale $(or $(SCALE),1) $(if $(ONLY),-only '$(ONLY)')
+
+bench-debezium: deps ## measure against Debezium on Kafka Connect and its JDBC sink, half an hour
+	$(BENCH) -only '$(or $(ONLY),debezium-*)'
 
 bench-check: ## hold allocations, bytes and statements per row against the committed baseline; UPDATE=1 writes it anew
 	go run ./integration/bench/check $(if $(UPDATE),-update)

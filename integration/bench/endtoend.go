@@ -87,8 +87,9 @@ var subscribe = side[*clocked]{name: "PostgreSQL's logical replication, no Kafka
 	if err != nil {
 		return Sample{}, err
 	}
-	// Within one server a subscription cannot make its slot: it would wait for its own transaction.
-	err = execute(ctx, a.conn, fmt.Sprintf("create subscription %s connection '%s' publication %[1]s with (create_slot = false, slot_name = %[1]s, copy_data = false)", name, l.url()))
+	// Within one server a subscription cannot make its slot: it would wait for its own transaction. Left to itself it does
+	// not wait for the disk, as the sink does.
+	err = execute(ctx, a.conn, fmt.Sprintf("create subscription %s connection '%s' publication %[1]s with (create_slot = false, slot_name = %[1]s, copy_data = false, synchronous_commit = 'on')", name, l.url()))
 	if err != nil {
 		return Sample{}, err
 	}

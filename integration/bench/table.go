@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // The loads that several lines share.
 var (
 	insertsLoad = changesOf("inserts", 1, inserted(order, rowsPerTransaction))
@@ -130,5 +132,5 @@ func duckdbLine(name, what string, load recipe[*recorded], size int, ratio float
 	return line{name, sinkName("DuckDB", what, size), false, Goal{Ratio: ratio}, over[*recorded]{load, appendByHand(size), sinkIntoFile(size)}}
 }
 
-// lines is all that can be measured.
-func lines() []line { return table }
+// lines is all that can be measured: the table and the rivals.
+func lines() []line { return slices.Concat(table, rivals) }
