@@ -3,10 +3,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint bench soak model build deps clean FORCE
+.PHONY: help demo test fuzz lint bench bench-check bench-full bench-debezium soak model build deps clean FORCE
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: bin/syncline ## watch a real PostgreSQL arrive in two targets; KEEP=1 stays up, BREAK=1 must fail
 	@bash integration/deps.sh postgres
@@ -24,8 +24,20 @@ lint: ## check formatting, vet, staticcheck and go.mod
 	go tool staticcheck ./...
 	go mod tidy -diff
 
-bench: deps ## measure against pg_recvlogical, COPY and a merge by hand
-	go run ./integration/bench
+# What the bench's targets have in common: ONLY chooses (go run ./integration/bench -list), RUNS repeats, JSON keeps every run.
+BENCH = go run ./integration/bench $(if $(RUNS),-runs $(RUNS)) $(if $(JSON),-json $(JSON))
+
+bench: deps ## measure against pg_recvlogical, COPY and a merge by hand, 15 minutes; ONLY=all is everything, RUNS=5, JSON=file
+	$(BENCH) $(if $(ONLY),-only '$(ONLY)')
+
+bench-full: deps ## measure curves over width, tables, transactions, backlog, partitions, sinks; half an hour, SCALE=0.01 a miniature
+	$(BENCH) -curves -scale $(or $(SCALE),1) $(if $(ONLY),-only '$(ONLY)')
+
+bench-debezium: deps ## measure against Debezium on Kafka Connect and its JDBC sink, half an hour
+	$(BENCH) -only '$(or $(ONLY),debezium-*)'
+
+bench-check: ## hold allocations, bytes and statements per row against the committed baseline; UPDATE=1 writes it anew
+	go run ./integration/bench/check $(if $(UPDATE),-update)
 
 soak: ## seeds of the simulation for SOAK=1h (SEEDS=n runs n, SEED=n repeats one), then KILLS=5 rounds of kills at other passes
 	go test -count=1 -timeout=0 ./framework/simtest -run 'TestSim$$' -v $(if $(SEED),-seed=$(SEED),$(if $(SEEDS),-seeds=$(SEEDS),-soak=$(or $(SOAK),1h)))

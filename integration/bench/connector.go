@@ -1,42 +1,45 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
-	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/syncline-io/syncline/connectors/postgres"
 	"github.com/syncline-io/syncline/framework/child"
-	"github.com/syncline-io/syncline/framework/run"
 )
 
-// connectorWord is the first argument of this program when it is to be a connector; the next are its configuration file
-// and, when it is to be profiled, the file for that.
-const connectorWord = "connector"
+// The programs that subjects run as. They are those of cmd, which can be profiled besides; DuckDB's is one of its own,
+// because its library takes memory in every process that it is linked into.
+const (
+	postgresProgram = "github.com/syncline-io/syncline/integration/bench/subject/postgres"
+	duckdbProgram   = "github.com/syncline-io/syncline/integration/bench/subject/duckdb"
+)
 
-func isConnector(args []string) bool { return len(args) > 2 && args[1] == connectorWord }
-
-// runConnector is the main function of the subject's process: that of cmd/postgres-source and cmd/postgres-sink.
-func runConnector(args []string, out io.Writer) int {
-	if len(args) > 1 {
-		stop, err := startProfile(args[1])
-		if err != nil {
-			return run.Report(out, err)
-		}
-		defer stop()
+// built returns the program of the package, which is built when it is asked for first.
+func (s *stage) built(ctx context.Context, pkg string) (string, error) {
+	if path, ok := s.binaries[pkg]; ok {
+		return path, nil
 	}
-	ctx, stop := run.Signals(context.Background())
-	defer stop()
-	known := []run.Connector{run.OfSource(postgres.SourceConnector), run.OfSink(postgres.SinkConnector)}
-	return run.Report(out, run.Files(ctx, known, args[:1], run.Platform{}))
+	path := s.file("program-" + filepath.Base(pkg))
+	cgo := "CGO_ENABLED=0" // as make build does
+	if pkg == duckdbProgram {
+		cgo = "CGO_ENABLED=1"
+	}
+	command := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+	command.Env = append(os.Environ(), cgo)
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", pkg, err, out)
+	}
+	s.binaries[pkg] = path
+	return path, nil
 }
 
 // startProfile writes a CPU profile of this process until stop is called.
@@ -57,41 +60,62 @@ func startProfile(file string) (stop func(), err error) {
 // connector is a running subject.
 type connector struct {
 	name    string
+	admin   string // the address of its admin endpoint, "" when it has none
 	process *child.Process
+	meter   *meter
 }
 
-// startConnector runs a connector with the configuration in a process of its own. kafka "" is the embedded broker.
-func (s *stage) startConnector(name, kafka, yaml string) (*connector, error) {
-	if kafka == "" {
-		kafka = s.embedded.Brokers()[0]
+// spec is a connector to be started.
+type spec struct {
+	name    string
+	program string // "" is postgresProgram
+	where
+	// watched connectors have an admin endpoint.
+	watched bool
+	yaml    string
+}
+
+// startConnector runs a connector with the configuration in a process of its own.
+func (s *stage) startConnector(ctx context.Context, c spec) (*connector, error) {
+	if c.program == "" {
+		c.program = postgresProgram
 	}
-	dir := s.file(name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	file := filepath.Join(dir, "connector.yaml")
-	text := fmt.Sprintf("name: %s\nkafka: {brokers: [%q]}\nregistry: {url: %q}\nadmin: {listen: \"off\"}\n%s",
-		name, kafka, s.embedded.RegistryURL(), yaml)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, err
-	}
-	self, err := os.Executable()
+	path, err := s.built(ctx, c.program)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{connectorWord, file}
+	dir := s.file(c.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	admin, listen := "", "off"
+	if c.watched {
+		port, err := child.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		admin = fmt.Sprintf("127.0.0.1:%d", port)
+		listen = admin
+	}
+	file := filepath.Join(dir, "connector.yaml")
+	text := fmt.Sprintf("name: %s\nkafka: {brokers: [%q]}\nregistry: {url: %q}\nadmin: {listen: %q}\n%s",
+		c.name, c.broker.address, c.registry, listen, c.yaml)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	args := []string{file}
 	if s.profile != "" {
-		profile, err := filepath.Abs(filepath.Join(s.profile, name+".prof"))
+		profile, err := filepath.Abs(filepath.Join(s.profile, c.name+".prof"))
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, profile)
 	}
-	p, err := child.Start(child.Command{Path: self, Args: args, Dir: dir, Log: filepath.Join(dir, "log"), ParentDeath: syscall.SIGTERM})
+	p, err := child.Start(child.Command{Path: path, Args: args, Dir: dir, Log: filepath.Join(dir, "log"), ParentDeath: syscall.SIGTERM})
 	if err != nil {
-		return nil, fmt.Errorf("start connector %s: %w", name, err)
+		return nil, fmt.Errorf("start connector %s: %w", c.name, err)
 	}
-	return &connector{name, p}, nil
+	return &connector{name: c.name, admin: admin, process: p, meter: watch(p.PID())}, nil
 }
 
 // failure says how the process ended, nil while it runs.
@@ -109,7 +133,7 @@ func (c *connector) stop(sample *Sample) error {
 	if err := c.failure(); err != nil {
 		return err
 	}
-	sample.CPUSeconds, sample.PeakBytes = usage(c.process.PID())
+	sample.add(c.measured())
 	c.kill()
 	if err := c.process.Err(); err != nil {
 		return fmt.Errorf("stop connector %s: %w: %s", c.name, err, c.process.LastLines(5))
@@ -117,44 +141,48 @@ func (c *connector) stop(sample *Sample) error {
 	return nil
 }
 
+// measured ends the watching, once.
+func (c *connector) measured() (used Usage) {
+	if c.meter != nil {
+		used = c.meter.stop()
+		c.meter = nil
+	}
+	return used
+}
+
 // kill ends the connector whatever it is doing; one that has ended is left alone.
-func (c *connector) kill() { c.process.Stop(20*time.Second, syscall.SIGTERM) }
-
-// usage reads from /proc what a process has used: seconds of CPU and the most memory that was resident. It is 0 where
-// there is no /proc. (What wait4 tells of a child's memory counts its parent's at the fork.)
-func usage(pid int) (cpuSeconds float64, peak int64) {
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	if stat, err := os.ReadFile(filepath.Join(dir, "stat")); err == nil {
-		cpuSeconds = cpuOf(stat)
-	}
-	if status, err := os.ReadFile(filepath.Join(dir, "status")); err == nil {
-		peak = peakOf(status)
-	}
-	return cpuSeconds, peak
+func (c *connector) kill() {
+	c.measured()
+	c.process.Stop(20*time.Second, syscall.SIGTERM)
 }
 
-// ticks is the unit of times in /proc, per second: USER_HZ, the same on every Linux that Go runs on.
-const ticks = 100
-
-// cpuOf adds up user and system time, fields 14 and 15 of stat. The second field, the program's name in parentheses, may
-// hold anything, so fields are counted after it.
-func cpuOf(stat []byte) float64 {
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseFloat(string(fields[11]), 64)
-	system, _ := strconv.ParseFloat(string(fields[12]), 64)
-	return (user + system) / ticks
+// loaderStatus is the part of a sink's /status that the bench looks at.
+type loaderStatus struct {
+	Partitions []struct {
+		Next int64 `json:"next"`
+	} `json:"partitions"`
 }
 
-// peakOf finds VmHWM in status, which is in kB.
-func peakOf(status []byte) int64 {
-	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
-	fields := bytes.Fields(rest)
-	if len(fields) == 0 {
-		return 0
+// status asks a watched sink how it stands. Before its endpoint answers it has no partitions.
+func (c *connector) status(ctx context.Context) (st loaderStatus, err error) {
+	if err := c.failure(); err != nil {
+		return st, err
 	}
-	kb, _ := strconv.ParseInt(string(fields[0]), 10, 64)
-	return kb << 10
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.admin+"/status", nil)
+	if err != nil {
+		return st, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return st, nil
+		}
+		return st, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	all := map[string]loaderStatus{}
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		return st, fmt.Errorf("status of %s: %w", c.name, err)
+	}
+	return all[c.name], nil
 }

@@ -1,14 +1,19 @@
 // Command bench measures Syncline against what the machine's own tools reach with the same rows, in the same run.
 //
-//	go run ./integration/bench [-only stream,snapshot,sink,latency] [-runs 3] [-rows 1000000] [-json FILE] [-profile DIR]
+//	go run ./integration/bench [-only NAME,...|all] [-runs 5] [-rows 1000000] [-json FILE] [-profile DIR]
+//	go run ./integration/bench -list
+//	go run ./integration/bench -curves [-only NAME,...] [-scale 1]
 //
 // Each load is prepared once. Then baseline and subject take turns, and what is reported is the median, the spread and
-// the ratio of the pairs. The subject is a connector in a process of its own, as users run it: this program started
-// again, so that it can be profiled. docs/performance.md has the rules and what was measured.
+// the ratio of the pairs. The subject is a connector in a process of its own, as users run it. docs/performance.md has
+// the rules and what was measured.
 //
-// Read in this order: main.go (the program), measure.go (what a measurement is), stage.go (the servers that all subjects
-// share), connector.go (the subject's process), rows.go (the load), then one file for each subject: stream.go,
-// snapshot.go, sink.go, latency.go; report.go prints.
+// Read in this order: table.go (what is measured, against what, to reach what), comparison.go (what a line of that table
+// is made of), measure.go (one run and its result), stage.go and broker.go (the servers that all lines share),
+// connector.go (the subject's process). Then the loads: changes.go with tables.go (a slot with changes behind it),
+// snapshot.go, sink.go with sinkload.go and duckdb.go, latency.go with endtoend.go. curves.go measures the same over a
+// range of sizes; report.go prints. The folder subject has the programs of the subjects, and check what `make
+// bench-check` compares.
 package main
 
 import (
@@ -19,16 +24,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/syncline-io/syncline/framework/run"
 )
 
 func main() {
-	if isConnector(os.Args) {
-		os.Exit(runConnector(os.Args[2:], os.Stderr))
-	}
 	ctx, stop := run.Signals(context.Background())
 	err := program(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -40,63 +40,13 @@ func main() {
 	}
 }
 
-// options is what the command line says.
-type options struct {
-	only    []string
-	runs    int
-	rows    int
-	seconds int
-	json    string
-	profile string
-}
-
-// subject is one entry of the flag -only. measure prepares the load and measures it; a subject may have several rows in
-// the table.
-type subject struct {
-	name    string
-	measure func(ctx context.Context, s *stage, o options) ([]Result, error)
-}
-
-var subjects = []subject{
-	{"stream", measureStream},
-	{"snapshot", measureSnapshot},
-	{"sink", measureSink},
-	{"latency", measureLatency},
-}
-
-func parse(args []string, errOut io.Writer) (options, error) {
-	var names []string
-	for _, s := range subjects {
-		names = append(names, s.name)
-	}
-	o := options{}
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(errOut)
-	only := flags.String("only", strings.Join(names, ","), "what to measure")
-	flags.IntVar(&o.runs, "runs", 3, "how often baseline and subject take turns")
-	flags.IntVar(&o.rows, "rows", 1_000_000, "rows of the stream and of the snapshot; the sink gets half of them")
-	flags.IntVar(&o.seconds, "seconds", 10, "how long each measurement of latency lasts")
-	flags.StringVar(&o.json, "json", "", "write the measurements to this file too")
-	flags.StringVar(&o.profile, "profile", "", "write CPU profiles to this folder, of each connector and of this process with the broker; it costs a little")
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	o.only = strings.Split(*only, ",")
-	for _, name := range o.only {
-		if !slices.Contains(names, name) {
-			return o, fmt.Errorf("-only: %q is none of %s", name, strings.Join(names, ", "))
-		}
-	}
-	if o.runs < 1 || o.rows < batchRows || o.seconds < 1 {
-		return o, fmt.Errorf("want at least 1 of -runs, %d of -rows and 1 of -seconds", batchRows)
-	}
-	return o, nil
-}
-
 func program(ctx context.Context, args []string, out, progress io.Writer) (err error) {
 	o, err := parse(args, progress)
 	if err != nil {
 		return err
+	}
+	if o.list {
+		return writeList(out)
 	}
 	s, err := openStage(ctx, progress, o.profile)
 	if err != nil {
@@ -110,21 +60,40 @@ func program(ctx context.Context, args []string, out, progress io.Writer) (err e
 		}
 		defer stop()
 	}
-	var results []Result
-	for _, subject := range subjects {
-		if !slices.Contains(o.only, subject.name) {
-			continue
-		}
-		measured, err := subject.measure(ctx, s, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", subject.name, err)
-		}
-		results = append(results, measured...)
+	d := newDocument(o)
+	if o.curves {
+		d.Curves, err = measureCurves(ctx, s, o)
+	} else {
+		d.Results, err = measureLines(ctx, s, o)
 	}
-	if o.json != "" {
-		if err := writeJSON(o.json, o, results); err != nil {
-			return err
+	// What was measured before something failed is not thrown away with it.
+	return errors.Join(err, d.write(o.json, out))
+}
+
+// measureLines measures the chosen lines of the table, in its order. A load is dropped when no later line needs it.
+func measureLines(ctx context.Context, s *stage, o options) (results []Result, err error) {
+	for i, l := range o.lines {
+		r := Result{Name: l.name, Title: l.heading, Goal: l.goal, Latency: l.goal.isLatency()}
+		if err := l.compare.measure(ctx, s, o, &r); err != nil {
+			return results, fmt.Errorf("%s: %w", l.name, err)
+		}
+		results = append(results, r)
+		if last(o.lines, l.compare.load()) == i {
+			if err := s.dropLoad(ctx, l.compare.load()); err != nil {
+				return results, fmt.Errorf("%s: %w", l.name, err)
+			}
 		}
 	}
-	return writeMarkdown(out, results)
+	return results, nil
+}
+
+// last is the place of the last line that needs the load.
+func last(lines []line, load string) int {
+	found := -1
+	for i, l := range lines {
+		if l.compare.load() == load {
+			found = i
+		}
+	}
+	return found
 }

@@ -11,29 +11,54 @@ import (
 	"time"
 )
 
-// batchRows is the number of rows in one batch of the sink and of the merge by hand.
+// batchRows is the number of rows in a batch of the sink and of the merge by hand, where nothing else is said.
 const batchRows = 10_000
 
 // Sample is one run of a baseline or of a subject.
 type Sample struct {
-	// Value is rows per second, or milliseconds where the Result is one of latency.
+	// Value is rows per second, or the median in milliseconds where the Result is one of latency.
 	Value float64 `json:"value"`
-	// CPUSeconds is what the connector's process used from its start to its end, and PeakBytes the most memory that it
-	// held; 0 where it was not measured: for a baseline, and on systems without /proc.
-	CPUSeconds float64 `json:"cpu_seconds,omitempty"`
-	PeakBytes  int64   `json:"peak_bytes,omitempty"`
-	// Rows is what the process worked on, for CPUSeconds.
+	// P99 is in milliseconds, for latency only.
+	P99 float64 `json:"p99,omitempty"`
+	// Rows is what the process worked on, for its CPU.
 	Rows int `json:"rows,omitempty"`
+	Usage
+	// ServerCPU and BrokerCPU are the seconds that PostgreSQL's walsender and the broker used for it; the embedded
+	// broker's are those of the bench, whose looking is in them, and with exactly_once the reading that counts the records
+	// is. They are measured for the stream only, the broker's for latency too.
+	ServerCPU float64 `json:"server_cpu_seconds,omitempty"`
+	BrokerCPU float64 `json:"broker_cpu_seconds,omitempty"`
+	// Transactions is how many Kafka transactions there were, for latency with exactly_once.
+	Transactions int `json:"transactions,omitempty"`
 }
 
-// Result is one row of the table.
+// Goal is what a line is to reach; what is zero is not asked for.
+type Goal struct {
+	// Ratio is subject divided by baseline, at least.
+	Ratio float64 `json:"ratio,omitempty"`
+	// P50 and P99 are milliseconds at most.
+	P50 float64 `json:"p50,omitempty"`
+	P99 float64 `json:"p99,omitempty"`
+	// CPU is the connector's seconds for a million rows, at most, and CPURatio what that may be of the baseline's.
+	CPU      float64 `json:"cpu,omitempty"`
+	CPURatio float64 `json:"cpu_ratio,omitempty"`
+	// MB is the most memory that may be resident.
+	MB float64 `json:"mb,omitempty"`
+	// Latency says that milliseconds are measured although none is asked for.
+	Latency bool `json:"-"`
+}
+
+func (g Goal) isLatency() bool { return g.Latency || g.P50 > 0 || g.P99 > 0 }
+
+// Result is one line of the table, measured.
 type Result struct {
-	Name string `json:"name"`
+	Name  string `json:"name"`
+	Title string `json:"title"`
 	// Against names the baseline.
 	Against string `json:"against"`
-	// Latency says that the samples are milliseconds, fewer is better, and Goal is milliseconds and not a ratio.
+	// Latency says that the samples are milliseconds, and fewer is better.
 	Latency  bool     `json:"latency,omitempty"`
-	Goal     float64  `json:"goal,omitempty"`
+	Goal     Goal     `json:"goal"`
 	Baseline []Sample `json:"baseline"`
 	Subject  []Sample `json:"subject"`
 }
@@ -50,43 +75,75 @@ func (r Result) ratios() []float64 {
 	return all
 }
 
-// Met reports whether the goal was reached; a Result without a goal meets it.
-func (r Result) Met() bool {
-	switch {
-	case r.Goal == 0:
-		return true
-	case r.Latency:
-		return median(values(r.Subject)) <= r.Goal
-	}
-	return r.Ratio() >= r.Goal
+// verdict is one goal, in words, and whether it was reached.
+type verdict struct {
+	goal string
+	met  bool
 }
 
-// cpuPerMillion is the median of the connector's CPU seconds for a million rows, 0 when unknown.
-func (r Result) cpuPerMillion() float64 {
-	var all []float64
-	for _, s := range r.Subject {
-		if s.CPUSeconds > 0 && s.Rows > 0 {
-			all = append(all, s.CPUSeconds/float64(s.Rows)*1e6)
+// Verdicts judges every goal that was asked for and measured.
+func (r Result) Verdicts() []verdict {
+	var all []verdict
+	judge := func(asked float64, format string, met bool) {
+		if asked > 0 {
+			all = append(all, verdict{fmt.Sprintf(format, asked), met})
 		}
 	}
-	return median(all)
+	cpu, theirs, g := cpuPerMillion(r.Subject), cpuPerMillion(r.Baseline), r.Goal
+	judge(g.Ratio, "≥ %g ×", r.Ratio() >= g.Ratio)
+	judge(g.P50, "p50 ≤ %g ms", median(each(r.Subject, value)) <= g.P50)
+	judge(g.P99, "p99 ≤ %g ms", median(each(r.Subject, p99)) <= g.P99)
+	if cpu > 0 {
+		judge(g.CPU, "≤ %g CPU s", cpu <= g.CPU)
+	}
+	if cpu > 0 && theirs > 0 {
+		judge(g.CPURatio, "≤ %.3g × its CPU", cpu <= g.CPURatio*theirs)
+	}
+	if peak := peakMB(r.Subject); peak > 0 {
+		judge(g.MB, "≤ %g MB", peak <= g.MB)
+	}
+	return all
 }
 
-// peak is the most memory that the connector held in any run.
-func (r Result) peak() int64 {
-	var most int64
-	for _, s := range r.Subject {
-		most = max(most, s.PeakBytes)
-	}
+func value(s Sample) float64 { return s.Value }
+func p99(s Sample) float64   { return s.P99 }
+
+// cpuPerMillion is the median of the process's CPU seconds for a million rows, 0 when unknown.
+func cpuPerMillion(samples []Sample) float64 {
+	return perMillion(samples, func(s Sample) float64 { return s.CPUSeconds })
+}
+
+// perMillion is the median of seconds for a million rows, 0 when unknown.
+func perMillion(samples []Sample, seconds func(Sample) float64) float64 {
+	return median(known(samples, func(s Sample) float64 {
+		if s.Rows == 0 {
+			return 0
+		}
+		return seconds(s) / float64(s.Rows) * 1e6
+	}))
+}
+
+// steadyMB and peakMB are what the process usually held in memory, and the most that it held in any run; 0 when unknown.
+func steadyMB(samples []Sample) float64 {
+	return median(known(samples, func(s Sample) float64 { return float64(s.SteadyBytes) / (1 << 20) }))
+}
+
+func peakMB(samples []Sample) float64 {
+	_, most := spread(each(samples, func(s Sample) float64 { return float64(s.PeakBytes) / (1 << 20) }))
 	return most
 }
 
-func values(samples []Sample) []float64 {
+func each(samples []Sample, of func(Sample) float64) []float64 {
 	var all []float64
 	for _, s := range samples {
-		all = append(all, s.Value)
+		all = append(all, of(s))
 	}
 	return all
+}
+
+// known leaves out what was not measured.
+func known(samples []Sample, of func(Sample) float64) []float64 {
+	return slices.DeleteFunc(each(samples, of), func(v float64) bool { return v == 0 })
 }
 
 // median of no values is 0.
@@ -108,30 +165,6 @@ func spread(all []float64) (least, greatest float64) {
 		return 0, 0
 	}
 	return slices.Min(all), slices.Max(all)
-}
-
-// measured is one run of a side; n tells the runs of a side apart.
-type measured func(ctx context.Context, n int) (Sample, error)
-
-// alternate lets baseline and subject take turns: the one that begins a pair ends the next one. Every run counts.
-func (s *stage) alternate(ctx context.Context, r *Result, runs int, baseline, subject measured) error {
-	sides := [2]struct {
-		name    string
-		run     measured
-		samples *[]Sample
-	}{{r.Against, baseline, &r.Baseline}, {r.Name, subject, &r.Subject}}
-	for n := range runs {
-		for turn := range sides {
-			side := &sides[(turn+n)%len(sides)]
-			sample, err := side.run(ctx, n)
-			if err != nil {
-				return fmt.Errorf("%s, run %d: %w", side.name, n+1, err)
-			}
-			*side.samples = append(*side.samples, sample)
-			s.say("%s, run %d: %s", side.name, n+1, r.show(sample.Value))
-		}
-	}
-	return nil
 }
 
 // timeProgram runs a program of the baseline and returns the time from the moment that begun finds until its end. begun
@@ -168,7 +201,7 @@ func perSecond(rows int, took time.Duration) float64 { return float64(rows) / to
 
 const (
 	// patience is how long anything may take before the bench gives up on it.
-	patience = 5 * time.Minute
+	patience = 10 * time.Minute
 	// quickLook and slowLook are the pauses between two looks at whether a run has begun, and whether it is through: the
 	// first bounds the error, and the second keeps the looking from disturbing what is measured.
 	quickLook = 2 * time.Millisecond

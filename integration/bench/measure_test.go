@@ -13,14 +13,6 @@ import (
 	"github.com/syncline-io/syncline/framework/localpg"
 )
 
-// TestMain lets the test program be the connector, as the bench lets its own.
-func TestMain(m *testing.M) {
-	if isConnector(os.Args) {
-		os.Exit(runConnector(os.Args[2:], os.Stderr))
-	}
-	os.Exit(m.Run())
-}
-
 func samples(all ...float64) []Sample {
 	var s []Sample
 	for _, v := range all {
@@ -29,28 +21,56 @@ func samples(all ...float64) []Sample {
 	return s
 }
 
+func met(t *testing.T, r Result) bool {
+	t.Helper()
+	all := r.Verdicts()
+	if len(all) != 1 {
+		t.Fatalf("%d verdicts, want 1: %v", len(all), all)
+	}
+	return all[0].met
+}
+
 func TestTheRatioIsTheMedianOfThePairs(t *testing.T) {
-	r := Result{Goal: 0.9, Baseline: samples(100, 200, 100), Subject: samples(90, 220, 50)}
+	r := Result{Goal: Goal{Ratio: 0.9}, Baseline: samples(100, 200, 100), Subject: samples(90, 220, 50)}
 	if got := r.Ratio(); got != 0.9 {
 		t.Errorf("ratio %v, want that of the first pair, 0.9", got)
 	}
-	if !r.Met() {
+	if !met(t, r) {
 		t.Error("a ratio equal to the goal does not meet it")
 	}
 	r.Subject[0].Value = 80
-	if r.Met() {
+	if met(t, r) {
 		t.Error("a ratio of 0.8 meets the goal 0.9")
 	}
 }
 
 func TestALatencyMeetsItsGoalFromBelow(t *testing.T) {
-	r := Result{Latency: true, Goal: 6, Baseline: samples(1, 1), Subject: samples(5, 6)}
-	if !r.Met() {
+	r := Result{Latency: true, Goal: Goal{P50: 6}, Baseline: samples(1, 1), Subject: samples(5, 6)}
+	if !met(t, r) {
 		t.Error("5.5 ms do not meet 6 ms")
 	}
 	r.Subject = samples(6, 7)
-	if r.Met() {
+	if met(t, r) {
 		t.Error("6.5 ms meet 6 ms")
+	}
+}
+
+func TestMemoryIsJudgedByTheMostOfAllRuns(t *testing.T) {
+	sample := func(mb int64) Sample { return Sample{Usage: Usage{PeakBytes: mb << 20}} }
+	r := Result{Goal: Goal{MB: 60}, Subject: []Sample{sample(10), sample(60)}}
+	if !met(t, r) {
+		t.Error("60 MB do not meet 60 MB")
+	}
+	r.Subject[0] = sample(61)
+	if met(t, r) {
+		t.Error("61 MB meet 60 MB")
+	}
+}
+
+func TestAGoalThatCouldNotBeMeasuredIsNotJudged(t *testing.T) {
+	r := Result{Goal: Goal{CPU: 2.5, CPURatio: 0.1, MB: 60}, Subject: samples(1)}
+	if all := r.Verdicts(); len(all) > 0 {
+		t.Errorf("judged without /proc: %v", all)
 	}
 }
 
@@ -71,40 +91,89 @@ func TestUsageIsReadFromProc(t *testing.T) {
 	if got := cpuOf([]byte(stat)); got != 3 {
 		t.Errorf("CPU seconds %v, want 3", got)
 	}
-	if got := peakOf([]byte("VmPeak:\t  99 kB\nVmHWM:\t  20 kB\n")); got != 20<<10 {
-		t.Errorf("peak %d, want %d", got, 20<<10)
+	if got := kilobytes([]byte("VmPeak:\t  99 kB\nVmHWM:\t  20 kB\n"), "VmHWM:"); got != 20 {
+		t.Errorf("peak %d kB, want 20", got)
 	}
 }
 
-func TestTheTableSaysWhatWasMissed(t *testing.T) {
+func TestTheTablesSayWhatWasMissed(t *testing.T) {
+	used := func(v, cpu float64, mb int64) Sample {
+		return Sample{Value: v, Rows: 1_000_000, Usage: Usage{CPUSeconds: cpu, PeakBytes: mb << 20, SteadyBytes: 40 << 20}}
+	}
 	var out bytes.Buffer
-	err := writeMarkdown(&out, []Result{{
-		Name: "subject", Against: "baseline", Goal: 1, Baseline: samples(1000, 3000), Subject: []Sample{
-			{Value: 900, CPUSeconds: 2, Rows: 1_000_000, PeakBytes: 50 << 20}, {Value: 2700, CPUSeconds: 3, Rows: 1_000_000, PeakBytes: 60 << 20},
+	err := writeMarkdown(&out, []Result{
+		{
+			Title: "subject", Against: "baseline", Goal: Goal{Ratio: 1, MB: 60}, Baseline: samples(1000, 3000),
+			Subject: []Sample{used(900, 2, 50), used(2700, 3, 60)},
 		},
-	}})
+		{Title: "quick", Against: "bare", Latency: true, Goal: Goal{P99: 5}, Baseline: []Sample{{Value: 0.5, P99: 1}}, Subject: []Sample{{Value: 2, P99: 6}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "| subject | baseline | 2,000 rows/s (1,000–3,000) | 1,800 rows/s (900–2,700) | **0.90** (0.90–0.90) | ≥ 1 ×, **missed** | 2.5 | 60 MB |"
-	if lines := strings.Split(out.String(), "\n"); lines[2] != want {
-		t.Errorf("got  %s\nwant %s", lines[2], want)
+	lines := strings.Split(out.String(), "\n")
+	for i, want := range map[int]string{
+		2: "| subject | baseline | 2,000 (1,000–3,000) | 1,800 (900–2,700) | 0.90 (0.90–0.90) | 2.5 | – / – | 40 / 60 MB | ≥ 1 ×, **missed**; ≤ 60 MB, met |",
+		6: "| quick | bare | 0.5 | 2.0 | 1.0 | 6.0 | – | – | p99 ≤ 5 ms, **missed** |",
+	} {
+		if lines[i] != want {
+			t.Errorf("got  %s\nwant %s", lines[i], want)
+		}
 	}
 }
 
-// TestEverySubjectMovesItsRows runs the bench on few rows: what it times must have happened. How long it took is no
-// test's business.
-func TestEverySubjectMovesItsRows(t *testing.T) {
+func TestNamesAreChosenByPattern(t *testing.T) {
+	for only, want := range map[string]string{
+		"snapshot,stream": "stream snapshot", "sink-new*": "sink-new-1k sink-new sink-new-100k",
+	} {
+		o, err := parse([]string{"-only", only}, new(bytes.Buffer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, l := range o.lines {
+			names = append(names, l.name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("-only %s chooses %q, want %q", only, got, want)
+		}
+	}
+	o, err := parse([]string{"-only", "all"}, new(bytes.Buffer))
+	if err != nil || len(o.lines) != len(lines()) {
+		t.Errorf("all chooses %d of %d: %v", len(o.lines), len(lines()), err)
+	}
+	if _, err := parse([]string{"-only", "stream,sinks"}, new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), `"sinks"`) {
+		t.Errorf("a name that is none gives %v", err)
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	names := map[string]bool{}
+	for _, l := range lines() {
+		if names[l.name] {
+			t.Errorf("two lines are called %s", l.name)
+		}
+		names[l.name] = true
+	}
+}
+
+// requirePostgres skips where no server can be started.
+func requirePostgres(t *testing.T) {
+	t.Helper()
 	if _, err := localpg.Find(); errors.Is(err, localpg.ErrNotInstalled) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
+}
+
+// measured runs the bench and returns what it wrote. How long it took is no test's business.
+func measured(t *testing.T, args ...string) document {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "bench.json")
 	var out, progress bytes.Buffer
-	err := program(context.Background(), []string{"-only", "stream,snapshot,sink", "-rows", "20000", "-runs", "1", "-json", file}, &out, &progress)
-	if err != nil {
+	if err := program(context.Background(), append(args, "-runs", "1", "-json", file), &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.Bytes())
 	}
 	text, err := os.ReadFile(file)
@@ -115,8 +184,16 @@ func TestEverySubjectMovesItsRows(t *testing.T) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Results) != 4 {
-		t.Fatalf("%d results, want 4:\n%s", len(d.Results), out.Bytes())
+	return d
+}
+
+// TestLinesMoveTheirRows runs lines of every kind of load on few rows: what is timed must have happened.
+func TestLinesMoveTheirRows(t *testing.T) {
+	requirePostgres(t)
+	lines := []string{"stream", "stream-toast", "stream-tables", "snapshot", "sink-new", "sink-updates", "sink-mixed"}
+	d := measured(t, "-only", strings.Join(lines, ","), "-rows", "20000")
+	if len(d.Results) != len(lines) {
+		t.Fatalf("%d results, want %d", len(d.Results), len(lines))
 	}
 	for _, r := range d.Results {
 		if len(r.Baseline) != 1 || len(r.Subject) != 1 || r.Baseline[0].Value <= 0 || r.Subject[0].Value <= 0 {
@@ -125,9 +202,17 @@ func TestEverySubjectMovesItsRows(t *testing.T) {
 	}
 }
 
-func TestAnUnknownSubjectIsRefused(t *testing.T) {
-	_, err := parse([]string{"-only", "stream,sinks"}, new(bytes.Buffer))
-	if err == nil || !strings.Contains(err.Error(), `"sinks"`) {
-		t.Errorf("got %v", err)
+func TestCurvesHaveAPointForEachSize(t *testing.T) {
+	requirePostgres(t)
+	d := measured(t, "-curves", "-only", "transaction,sink-partitions", "-scale", "0.0001")
+	if len(d.Curves) != 2 || len(d.Curves[0].Points) != 4 || len(d.Curves[1].Points) != 5 {
+		t.Fatalf("got %+v", d.Curves)
+	}
+	for _, c := range d.Curves {
+		for _, p := range c.Points {
+			if p.Subject.Value <= 0 || p.Rows < 1000 {
+				t.Errorf("%s at %d was not measured: %+v", c.Name, p.Size, p)
+			}
+		}
 	}
 }

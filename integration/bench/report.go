@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,12 +10,12 @@ import (
 	"strings"
 )
 
-// show gives a value of the result in its unit.
-func (r Result) show(v float64) string {
+// show gives one run in its unit.
+func (r Result) show(s Sample) string {
 	if r.Latency {
-		return fmt.Sprintf("%.1f ms", v)
+		return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", s.Value, s.P99)
 	}
-	return thousands(v) + " rows/s"
+	return thousands(s.Value) + " rows/s"
 }
 
 func thousands(v float64) string {
@@ -25,63 +26,115 @@ func thousands(v float64) string {
 	return digits
 }
 
+func milliseconds(v float64) string { return fmt.Sprintf("%.1f", v) }
+
 // showAll gives the median and, when there are several, the spread.
-func (r Result) showAll(samples []Sample) string {
-	if len(samples) == 0 {
+func showAll(all []float64, show func(float64) string) string {
+	if len(all) == 0 {
 		return "–"
 	}
-	all := values(samples)
-	text := r.show(median(all))
+	text := show(median(all))
 	if least, greatest := spread(all); len(all) > 1 {
-		low, high := r.show(least), r.show(greatest)
-		low, _, _ = strings.Cut(low, " ")
-		high, _, _ = strings.Cut(high, " ")
-		text += fmt.Sprintf(" (%s–%s)", low, high)
+		text += fmt.Sprintf(" (%s–%s)", show(least), show(greatest))
 	}
 	return text
 }
 
-func (r Result) showRatio() string {
-	all := r.ratios()
+func ratio(v float64) string { return fmt.Sprintf("%.2f", v) }
+
+func (r Result) showGoals() string {
+	var all []string
+	for _, v := range r.Verdicts() {
+		if v.met {
+			all = append(all, v.goal+", met")
+		} else {
+			all = append(all, v.goal+", **missed**")
+		}
+	}
 	if len(all) == 0 {
 		return "–"
 	}
-	least, greatest := spread(all)
-	return fmt.Sprintf("**%.2f** (%.2f–%.2f)", r.Ratio(), least, greatest)
+	return strings.Join(all, "; ")
 }
 
-func (r Result) showGoal() string {
-	goal := "–"
-	switch {
-	case r.Goal == 0:
-		return goal
-	case r.Latency:
-		goal = fmt.Sprintf("≤ %g ms", r.Goal)
-	default:
-		goal = fmt.Sprintf("≥ %g ×", r.Goal)
-	}
-	if r.Met() {
-		return goal + ", met"
-	}
-	return goal + ", **missed**"
-}
-
-func orDash(known bool, format string, v float64) string {
-	if !known {
+func orDash(format string, v float64) string {
+	if v == 0 {
 		return "–"
 	}
 	return fmt.Sprintf(format, v)
 }
 
-// writeMarkdown prints the table. Of several runs the median is shown, and the least and the greatest in parentheses.
+// showCPU gives the subject's figure, and the baseline's where that is a connector too.
+func (r Result) showCPU() string {
+	text := orDash("%.1f", cpuPerMillion(r.Subject))
+	if theirs := cpuPerMillion(r.Baseline); theirs > 0 {
+		text += fmt.Sprintf(" (baseline %.1f)", theirs)
+	}
+	return text
+}
+
+// showOthers gives the CPU of the walsender and of the broker.
+func (r Result) showOthers() string {
+	return orDash("%.1f", perMillion(r.Subject, func(s Sample) float64 { return s.ServerCPU })) + " / " +
+		orDash("%.1f", perMillion(r.Subject, func(s Sample) float64 { return s.BrokerCPU }))
+}
+
+func (r Result) showMemory() string {
+	if peakMB(r.Subject) == 0 {
+		return "–"
+	}
+	text := fmt.Sprintf("%.0f / %.0f MB", steadyMB(r.Subject), peakMB(r.Subject))
+	if peakMB(r.Baseline) > 0 {
+		text += fmt.Sprintf(" (baseline %.0f / %.0f)", steadyMB(r.Baseline), peakMB(r.Baseline))
+	}
+	return text
+}
+
+// writeMarkdown prints two tables: of throughput, and of latency. Of several runs the median is shown, and the least and
+// the greatest in parentheses.
 func writeMarkdown(w io.Writer, results []Result) error {
-	var b strings.Builder
-	b.WriteString("| subject | baseline | baseline's figure | subject's figure | subject ÷ baseline | goal | CPU s per million rows | peak memory |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|\n")
+	var fast, quick strings.Builder
 	for _, r := range results {
-		cpu, peak := r.cpuPerMillion(), r.peak()
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Name, r.Against, r.showAll(r.Baseline), r.showAll(r.Subject), r.showRatio(),
-			r.showGoal(), orDash(cpu > 0, "%.1f", cpu), orDash(peak > 0, "%.0f MB", float64(peak)/(1<<20)))
+		if r.Latency {
+			fmt.Fprintf(&quick, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Title, r.Against,
+				showAll(each(r.Baseline, value), milliseconds), showAll(each(r.Subject, value), milliseconds),
+				showAll(each(r.Baseline, p99), milliseconds), showAll(each(r.Subject, p99), milliseconds), r.showCPU(), r.showMemory(), r.showGoals())
+			continue
+		}
+		fmt.Fprintf(&fast, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Title, r.Against,
+			showAll(each(r.Baseline, value), thousands), showAll(each(r.Subject, value), thousands), showAll(r.ratios(), ratio),
+			r.showCPU(), r.showOthers(), r.showMemory(), r.showGoals())
+	}
+	var b strings.Builder
+	if fast.Len() > 0 {
+		b.WriteString("| subject | baseline | baseline's rows/s | subject's rows/s | subject ÷ baseline | CPU s per million rows | walsender's / broker's | memory, usual / most | goals |\n" +
+			"|---|---|---|---|---|---|---|---|---|\n" + fast.String())
+	}
+	if fast.Len() > 0 && quick.Len() > 0 {
+		b.WriteString("\n")
+	}
+	if quick.Len() > 0 {
+		b.WriteString("| subject, in ms | baseline | baseline's p50 | subject's p50 | baseline's p99 | subject's p99 | CPU s per million rows | memory, usual / most | goals |\n" +
+			"|---|---|---|---|---|---|---|---|---|\n" + quick.String())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeList prints the names of what can be measured; a star marks what is measured when nothing is chosen.
+func writeList(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("Lines of the table (* is measured when nothing is chosen):\n")
+	for _, l := range lines() {
+		mark := " "
+		if l.usual {
+			mark = "*"
+		}
+		fmt.Fprintf(&b, "%s %-35s %s\n", mark, l.name, l.heading)
+	}
+	b.WriteString("\nCurves (-curves):\n")
+	for _, c := range curves {
+		fmt.Fprintf(&b, "  %-35s %s\n", c.name, c.heading)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -94,15 +147,29 @@ type document struct {
 	System  string   `json:"system"`
 	Runs    int      `json:"runs"`
 	Rows    int      `json:"rows"`
-	Results []Result `json:"results"`
+	Scale   float64  `json:"scale,omitempty"`
+	Results []Result `json:"results,omitempty"`
+	Curves  []Curve  `json:"curves,omitempty"`
 }
 
-func writeJSON(file string, o options, results []Result) error {
-	text, err := json.MarshalIndent(document{
-		runtime.NumCPU(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, o.runs, o.rows, results,
-	}, "", "  ")
-	if err != nil {
-		return err
+func newDocument(o options) *document {
+	d := &document{CPUs: runtime.NumCPU(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Runs: o.runs, Rows: o.rows}
+	if o.curves {
+		d.Scale = o.scale
 	}
-	return os.WriteFile(file, append(text, '\n'), 0o644)
+	return d
+}
+
+// write prints the tables, and writes the file if there is to be one.
+func (d *document) write(file string, out io.Writer) error {
+	var errs []error
+	if file != "" {
+		text, err := json.MarshalIndent(d, "", "  ")
+		if err == nil {
+			err = os.WriteFile(file, append(text, '\n'), 0o644)
+		}
+		errs = append(errs, err)
+	}
+	errs = append(errs, writeMarkdown(out, d.Results), writeCurves(out, d.Curves))
+	return errors.Join(errs...)
 }

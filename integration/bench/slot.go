@@ -28,6 +28,15 @@ func (s slot) inUse(ctx context.Context) (bool, error) {
 	return one[bool](ctx, s.conn, "select exists (select from pg_replication_slots where slot_name = $1 and active)", s.name)
 }
 
+// cpu is what the server's process that streams from the slot has used, in seconds.
+func (s slot) cpu(ctx context.Context) (float64, error) {
+	pid, err := one[*int](ctx, s.conn, "select active_pid from pg_replication_slots where slot_name = $1", s.name)
+	if err != nil || pid == nil {
+		return 0, err
+	}
+	return cpuOfProcess(*pid), nil
+}
+
 // untilUsed returns when a client has begun to stream from the slot. failure says why it never will.
 func (s slot) untilUsed(ctx context.Context, failure func() error) (time.Time, error) {
 	return until(ctx, quickLook, "slot "+s.name+" is in use", func() (bool, error) {
@@ -48,4 +57,9 @@ func (s slot) drop(ctx context.Context) error {
 		return err
 	}
 	return execute(ctx, s.conn, "select pg_drop_replication_slot('"+s.name+"')")
+}
+
+// untilUsedOr is untilUsed for timeProgram.
+func (s slot) untilUsedOr(ctx context.Context) func(failure func() error) (time.Time, error) {
+	return func(failure func() error) (time.Time, error) { return s.untilUsed(ctx, failure) }
 }

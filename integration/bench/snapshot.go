@@ -10,43 +10,39 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const snapshotDatabase = "snapshot"
+// frozen is a table to be read whole.
+type frozen struct {
+	stage *stage
+	conn  *pgx.Conn
+	rows  int
+}
 
-// measureSnapshot compares how fast a table is read: into a topic of the embedded broker, and by psql's COPY TO as text
-// into nothing. The clock runs from the moment when the server is at the COPY until the broker has acknowledged the last
-// row, or until psql has ended.
-func measureSnapshot(ctx context.Context, s *stage, o options) ([]Result, error) {
-	c, err := s.database(ctx, snapshotDatabase)
+// frozenTable is the recipe of a table of orders.
+var frozenTable = recipe[*frozen]{"snapshot", func(ctx context.Context, s *stage, o options) (*frozen, error) {
+	return s.freeze(ctx, "snapshot", order, o.rows)
+}}
+
+func (s *stage) freeze(ctx context.Context, database string, shape tableShape, rows int) (*frozen, error) {
+	c, err := s.database(ctx, database)
 	if err != nil {
 		return nil, err
 	}
-	defer disconnect(c)
-	s.say("snapshot: preparing %d rows", o.rows)
-	if err := execute(ctx, c, rowsTable); err != nil {
+	err = execute(ctx, c, shape.create("rows"), inTransactions(rows, 100*rowsPerTransaction, shape.insert("rows", "at", "upto")),
+		// The first reader of new rows also writes: their hint bits.
+		"vacuum (freeze, analyze) rows", "checkpoint")
+	if err != nil {
+		disconnect(c)
 		return nil, err
 	}
-	if err := fillRows(ctx, c, o.rows, 100*rowsPerTransaction); err != nil {
-		return nil, err
-	}
-	// The first reader of new rows also writes: their hint bits.
-	if err := execute(ctx, c, "vacuum (freeze, analyze) rows", "checkpoint"); err != nil {
-		return nil, err
-	}
-	l := &snapshotLoad{stage: s, conn: c, rows: o.rows}
-	r := Result{Name: "snapshot → embedded broker", Against: "psql COPY TO (text → /dev/null)", Goal: 0.9}
-	err = s.alternate(ctx, &r, o.runs, l.copyOut, l.publish)
-	return []Result{r}, err
+	return &frozen{s, c, rows}, nil
 }
 
-// snapshotLoad is a table to be read whole.
-type snapshotLoad struct {
-	*stage
-	conn *pgx.Conn
-	rows int
-}
+func (l *frozen) drop(ctx context.Context) error { return l.stage.dropDatabase(ctx, l.conn) }
+
+func (l *frozen) url() string { return l.stage.server.URL(l.conn.Config().Database) }
 
 // untilCopying returns when the server has begun to copy a table of the database.
-func (l *snapshotLoad) untilCopying(ctx context.Context, failure func() error) (time.Time, error) {
+func (l *frozen) untilCopying(ctx context.Context, failure func() error) (time.Time, error) {
 	return until(ctx, quickLook, "the server copies", func() (bool, error) {
 		if err := failure(); err != nil {
 			return false, err
@@ -55,22 +51,34 @@ func (l *snapshotLoad) untilCopying(ctx context.Context, failure func() error) (
 	})
 }
 
-// copyOut is the baseline.
-func (l *snapshotLoad) copyOut(ctx context.Context, _ int) (Sample, error) {
-	command := exec.CommandContext(ctx, filepath.Join(l.programs, "psql"), "--no-psqlrc", "--quiet", "--dbname", l.server.URL(snapshotDatabase),
+// copyOut is the baseline: psql's COPY TO as text into nothing. The clock runs from the moment when the server is at the
+// COPY until psql has ended.
+var copyOut = side[*frozen]{name: "psql COPY TO (text → /dev/null)", run: func(ctx context.Context, s *stage, l *frozen) (Sample, error) {
+	command := exec.CommandContext(ctx, filepath.Join(s.programs, "psql"), "--no-psqlrc", "--quiet", "--dbname", l.url(),
 		"--output", "/dev/null", "--command", "copy rows to stdout")
 	took, err := timeProgram(command, func(failure func() error) (time.Time, error) { return l.untilCopying(ctx, failure) })
 	return Sample{Value: perSecond(l.rows, took)}, err
+}}
+
+// readWhole is the subject: the source's snapshot. The clock runs from the moment when the server is at the COPY until the
+// broker has acknowledged the last row.
+func readWhole(to place) side[*frozen] {
+	return side[*frozen]{name: "Syncline, " + string(atLeastOnce), run: func(ctx context.Context, s *stage, l *frozen) (Sample, error) {
+		b, err := to(ctx, s)
+		if err != nil {
+			return Sample{}, err
+		}
+		return l.publish(ctx, b)
+	}}
 }
 
-// publish is the subject.
-func (l *snapshotLoad) publish(ctx context.Context, n int) (Sample, error) {
-	name := fmt.Sprintf("bench-snapshot-%d", n)
-	slot := slot{l.conn, fmt.Sprintf("bench_snapshot_%d", n)}
-	p, err := l.startConnector(name, "", fmt.Sprintf(`connector: postgres-source
+func (l *frozen) publish(ctx context.Context, b *broker) (Sample, error) {
+	name := l.stage.unique("snapshot")
+	slot := slot{l.conn, underscored(name)}
+	p, err := l.stage.startConnector(ctx, spec{name: name, where: l.stage.with(b), yaml: fmt.Sprintf(`connector: postgres-source
 delivery: at_least_once
 postgres: {url: %q, tables: [public.rows], slot: %s}
-`, l.server.URL(snapshotDatabase), slot.name))
+`, l.url(), slot.name)})
 	if err != nil {
 		return Sample{}, err
 	}
@@ -79,8 +87,8 @@ postgres: {url: %q, tables: [public.rows], slot: %s}
 	if err != nil {
 		return Sample{}, err
 	}
-	topic := name + ".public.rows"
-	end, err := l.untilArrived(ctx, p, topic, l.rows)
+	topics := topics(name, []string{"rows"})
+	end, err := b.untilArrived(ctx, p.failure, atLeastOnce, topics, l.rows)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -88,7 +96,7 @@ postgres: {url: %q, tables: [public.rows], slot: %s}
 	if err := p.stop(&sample); err != nil {
 		return sample, err
 	}
-	if err := l.dropTopic(ctx, topic); err != nil {
+	if err := b.dropTopics(ctx, topics); err != nil {
 		return sample, err
 	}
 	return sample, slot.drop(ctx)

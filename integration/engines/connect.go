@@ -2,6 +2,7 @@ package engines
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,8 @@ type ConnectOptions struct {
 	Kafka string
 	// Registry is the base URL of the Confluent API of a registry of this package, as Registry.URL has it.
 	Registry string
+	// Heap is the most that the worker's heap grows to, as Java writes it; 512m when it is empty.
+	Heap string
 	// Settings are properties of the worker; they win over those of the package.
 	Settings map[string]string
 }
@@ -89,7 +92,7 @@ func (c *Connect) prepare(ctx context.Context) error {
 	}
 	c.name = "the worker"
 	c.args = []string{
-		"-Xms128m", "-Xmx512m", "-Dlog4j2.configurationFile=" + c.file("log4j2.properties"),
+		"-Xms128m", "-Xmx" + cmp.Or(c.opt.Heap, "512m"), "-Dlog4j2.configurationFile=" + c.file("log4j2.properties"),
 		"-cp", filepath.Join(home, "*"), "org.apache.kafka.connect.cli.ConnectStandalone", c.file("worker.properties"),
 	}
 	c.ready = func(ctx context.Context, _ string) bool {
