@@ -37,7 +37,7 @@ func TestTopicsWithoutRowsArePassedOver(t *testing.T) {
 	}
 	w.feed(orders(1)).describe().send(insert(1, "a", nil))
 	l := w.start(func(o *Options) { o.Topics = append(special, ordersTopic); o.DeadLetters.Stop = true })
-	w.holds("orders", "id=1 note=a big=NULL")
+	w.holds("public.orders", "id=1 note=a big=NULL")
 	eventually(t, func() string {
 		for _, p := range l.Status().Partitions {
 			if p.Lag != 0 {
