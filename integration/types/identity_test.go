@@ -304,7 +304,7 @@ func sameRecord(got, want *record) bool {
 // samePlace compares where two events stand in their transactions.
 func samePlace(got, want *record) bool {
 	order := func(r *record) string { // as text: of a record that is cut off the numbers are JSON's
-		return fmt.Sprint(r.place()["total_order"], r.place()["data_collection_order"])
+		return fmt.Sprintf("%v %v", r.place()["total_order"], r.place()["data_collection_order"])
 	}
 	return order(got) == order(want)
 }
