@@ -13,9 +13,12 @@ import (
 // What an application writes into the log with pg_logical_emit_message comes to us between the rows. A transactional message is
 // part of its transaction and has a place among its changes. One that is not comes at its own place in the log: the server
 // reads the log from its beginning to its end, and sends a transaction when it comes to its commit record, so a message that
-// lies before the commit of a transaction is sent before it, and never within one. Its version is therefore its own LSN, as that
-// of a change is its transaction's commit LSN: in the order in which they are sent, both only grow. And a stream that is
-// resumed at an LSN begins with the messages from there on, as it begins with the commits from there on.
+// lies before the commit of a transaction is sent before it, and never within one.
+//
+// The LSN that comes with a message is the end of its record, which is where the next record begins: often the commit of the
+// transaction that wrote the message, whose changes have just this LSN in their versions. So a message's version has the byte
+// before it, the last one of its own record. In the order in which messages and transactions are sent, versions then only grow,
+// and a stream that is resumed at one begins with the record behind the message, whatever that is.
 
 // heartbeatPrefix marks the messages that sources of ours write into a quiet log. They are nobody's concern.
 const heartbeatPrefix = "syncline.heartbeat"
@@ -23,7 +26,7 @@ const heartbeatPrefix = "syncline.heartbeat"
 // logicalMessage is what pgoutput sends for pg_logical_emit_message. Prefix and content alias the buffer of the stream.
 type logicalMessage struct {
 	transactional bool
-	at            lsn
+	at            lsn // the end of its record
 	prefix        string
 	content       []byte
 }
@@ -68,13 +71,14 @@ func (r *reading) messageWithin(m *logicalMessage) error {
 // messageBetween emits a message that belongs to no transaction. It has no time of its own: that of the transaction before it
 // is the nearest that the stream tells.
 func (r *reading) messageBetween(ctx context.Context, m *logicalMessage) error {
-	if err := r.reach(ctx, m.at); err != nil {
+	within := m.at - 1 // its record, and no other one
+	if err := r.reach(ctx, within); err != nil {
 		return err
 	}
 	st := &r.stream
-	v := schemas.Version{High: uint64(m.at), Low: 1}
+	v := schemas.Version{High: uint64(within), Low: 1}
 	if m.prefix == heartbeatPrefix || !r.source.prefixes.chosen(m.prefix) || v.Compare(st.from) <= 0 {
-		return r.advance(ctx, m.at+1)
+		return r.advance(ctx, m.at)
 	}
 	last := st.origin
 	if last.Time == 0 {
@@ -87,7 +91,7 @@ func (r *reading) messageBetween(ctx context.Context, m *logicalMessage) error {
 		return err
 	}
 	r.source.progress.active.Add(1)
-	return r.advance(ctx, m.at+1)
+	return r.advance(ctx, m.at)
 }
 
 func (r *reading) messageChange(m *logicalMessage, v schemas.Version) schemas.Change {

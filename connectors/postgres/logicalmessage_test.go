@@ -20,6 +20,9 @@ func (d *database) messageText() {
 	d.exec("select pg_logical_emit_message(true, 'p', 'alone')")
 	d.exec(`begin; insert into a values (1); select pg_logical_emit_message(true, 'p', 'within');
 		select pg_logical_emit_message(false, 'p', 'before its transaction'); insert into a values (2); update a set id = 3 where id = 2; commit`)
+	// Records side by side: two messages, a commit, a heartbeat, a commit.
+	d.exec("begin; insert into a values (5); select pg_logical_emit_message(false, 'p', 'first'); select pg_logical_emit_message(false, 'p', 'second'); commit")
+	d.exec("begin; insert into a values (6); select pg_logical_emit_message(false, 'syncline.heartbeat', ''); commit")
 	d.exec(`begin; select pg_logical_emit_message(true, 'p', 'lost'); select pg_logical_emit_message(false, 'p', 'survives'); rollback`)
 	other := d.connect()
 	for _, sql := range []string{"begin", "insert into a values (10)", "select pg_logical_emit_message(true, 'p', 'late')"} {
@@ -43,6 +46,9 @@ var messageEvents = []string{
 	"B", "m message - (p,alone)", "E",
 	"m message - (p,before its transaction)",
 	"B", "c a - (1)", "m message - (p,within)", "c a - (2)", "d a k(2) - other 3", "c a - (3) other 2", "E",
+	"m message - (p,first)", "m message - (p,second)",
+	"B", "c a - (5)", "E",
+	"B", "c a - (6)", "E",
 	"m message - (p,survives)",
 	"m message - (p,meanwhile)",
 	"B", "c a - (11)", "E",
