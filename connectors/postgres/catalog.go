@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -40,8 +41,12 @@ type relationInfo struct {
 	// attributes in the order of attnum, dropped and hidden ones included.
 	attributes []attribute
 	// key holds the attnums of the key, in its own order: those of the index that is the replica identity, else of the primary key, else
-	// of the first unique index by name, as with Debezium, if it is about all rows and none of its columns can be null.
+	// of the first unique index by name, as with Debezium, if it is about all rows and none of its columns can be null, is generated or
+	// is left out by the user.
 	key []int16
+	// unsent is a generated column of the index that would be the key, "" if there is none. The log does not carry it, and what is
+	// left of the key tells no rows apart: there is no key then.
+	unsent string
 	// deferrable says that the key is checked at the end of a statement or transaction only.
 	deferrable bool
 	// partial says that the identity is full and some partitions log the key alone. ALTER TABLE ... REPLICA IDENTITY stays with
@@ -71,7 +76,7 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 		where c.relkind = 'p')
 	select string_agg(x.oid || ':' || x.relfilenode, ',' order by x.oid) from pg_class x join below b on x.oid = b.oid),
 	c.reltuples::bigint,
-	coalesce(k.key, '{}'), c.relreplident = 'f' and k.deferrable is true,
+	coalesce(k.key, '{}'), k.chosen is false, c.relreplident = 'f' and k.deferrable is true,
 	c.relreplident = 'f' and c.relkind = 'p' and exists (
 		with recursive below(oid) as (
 			select c.oid union all select i.inhrelid from pg_inherits i join below b on i.inhparent = b.oid)
@@ -80,12 +85,12 @@ select c.oid, n.nspname, c.relname, c.relkind::text, c.relreplident::text,
 			or x.relreplident = 'd' and y.indisprimary and y.indimmediate))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace left join lateral (
 	select case when i.indisprimary or i.indisreplident then (i.indkey::int2[])[0:i.indnkeyatts - 1] else i.indkey::int2[] end as key,
-		not i.indimmediate as deferrable
+		i.indisprimary or i.indisreplident as chosen, not i.indimmediate as deferrable
 	from pg_index i join pg_class x on x.oid = i.indexrelid
 	where i.indrelid = c.oid and i.indisvalid and i.indisunique and case
 		when c.relreplident = 'i' then i.indisreplident
 		else i.indisprimary or i.indpred is null and i.indexprs is null and not exists (
-			select from pg_attribute a where a.attrelid = c.oid and a.attnum = any(i.indkey) and not a.attnotnull) end
+			select from pg_attribute a where a.attrelid = c.oid and a.attnum = any(i.indkey) and (not a.attnotnull or a.attgenerated <> '')) end
 	order by i.indisprimary desc, x.relname limit 1) k on true
 where c.oid = $1`
 
@@ -102,8 +107,9 @@ order by a.attnum`
 func (c *catalog) relation(ctx context.Context, oid uint32) (*relationInfo, error) {
 	r := &relationInfo{}
 	var kind, identity string
+	var unique bool // the key is that of a unique index that nobody chose for it
 	err := c.conn.QueryRow(ctx, relationQuery, oid).
-		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key, &r.deferrable, &r.partial)
+		Scan(&r.oid, &r.schema, &r.name, &kind, &identity, &r.storage, &r.rows, &r.key, &unique, &r.deferrable, &r.partial)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -126,7 +132,28 @@ func (c *catalog) relation(ctx context.Context, oid uint32) (*relationInfo, erro
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of %s: %w", r, err)
 	}
+	for _, a := range r.attributes {
+		switch {
+		case !slices.Contains(r.key, a.num):
+			continue
+		case a.hidden:
+			r.unsent = a.name
+		case !unique || !c.hide.matches(r.String()+"."+a.name):
+			continue
+		}
+		r.key, r.deferrable = nil, false
+		break
+	}
 	return r, nil
+}
+
+// checkKey refuses a table whose old rows would be told by a part of their key alone.
+func (r *relationInfo) checkKey(identity byte) error {
+	if r.unsent == "" || identity == 'f' || identity == 'n' {
+		return nil
+	}
+	return failure.As(failure.Config, fmt.Errorf("postgres.tables: column %s of the key of %s is generated, and the log does not carry it", r.unsent, r),
+		fmt.Sprintf("run ALTER TABLE %s REPLICA IDENTITY FULL, or leave the table out with exclude_tables", quoteTable(r.schema, r.name)))
 }
 
 // The array type of a type is named by it: int2vector has elements too, and is no array to those who read its text.

@@ -3,7 +3,11 @@ package postgres
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/syncline-io/syncline/framework/failure"
+	"github.com/syncline-io/syncline/framework/source"
 )
 
 // Which index a table's key is: seen with Debezium 3.7 too, but for the cases that are ours.
@@ -14,6 +18,7 @@ func TestTheKeyIsOfTheIndexThatIdentifiesTheRows(t *testing.T) {
 		key        []int16
 		full       []int16 // with identity full, where that is another one
 		deferrable bool    // with identity full
+		hide       string
 	}{
 		"none":                                   {table: "a int, b int not null"},
 		"the primary key, in its order":          {table: "a int, b int, primary key (b, a)", key: []int16{2, 1}},
@@ -28,11 +33,18 @@ func TestTheKeyIsOfTheIndexThatIdentifiesTheRows(t *testing.T) {
 		"none about some rows":                   {table: "a int not null, b int", more: "create unique index on k (a) where a > 0"},
 		"none of an expression":                  {table: "a int not null, b int not null", more: "create unique index on k (abs(a))"},
 		"without an identity":                    {table: "a int not null unique, b int", more: "alter table k replica identity nothing", key: []int16{1}},
+		"none of which a column is left out":     {table: "a int not null unique, b int", hide: "public.k.a"},
+		"the primary key for all that":           {table: "a int primary key, b int", hide: "public.k.a", key: []int16{1}},
+		"the next one after a generated one":     {table: "a int not null generated always as (b + 1) stored unique, b int not null unique", key: []int16{2}},
+		"none of which a part is generated":      {table: "a int generated always as (b + 1) stored, b int, primary key (b, a)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDatabase(t)
 			d.exec(fmt.Sprintf("create table k (%s); %s", c.table, c.more))
 			in := &catalog{conn: d.connect()}
+			if c.hide != "" {
+				in.hide = pattern{c.hide}
+			}
 			var oid uint32
 			if err := in.conn.QueryRow(t.Context(), "select 'k'::regclass::oid").Scan(&oid); err != nil {
 				t.Fatal(err)
@@ -55,4 +67,65 @@ func TestTheKeyIsOfTheIndexThatIdentifiesTheRows(t *testing.T) {
 			check("identity full", c.full, c.deferrable)
 		})
 	}
+}
+
+// TestAKeyThatTheLogCarriesInPartIsNone is about generated columns: the rest of such a key does not tell the rows apart, neither in
+// the snapshot nor in the stream.
+func TestAKeyThatTheLogCarriesInPartIsNone(t *testing.T) {
+	for name, key := range map[string]string{"a unique index": "unique (x, g)", "the primary key": "primary key (x, g)"} {
+		t.Run(name, func(t *testing.T) {
+			d := newDatabase(t)
+			d.exec("create table a (x int not null, y int, g int generated always as (y * 2) stored not null, " + key + ")")
+			d.exec("alter table a replica identity full; insert into a values (1, 1), (1, 2)")
+			r := d.start(d.config(), source.Position{}, newRecorder())
+			r.waitCount(2)
+			d.exec("insert into a values (1, 3)")
+			d.exec("update a set y = 4 where y = 1")
+			events := r.waitCount(4)
+			diff(t, texts(events), "r a - (1,1)", "r a - (1,2)", "c a - (1,3)", "u a (1,1) (1,4)")
+			for _, e := range events {
+				if e.table != events[0].table || len(e.table.KeyColumns()) > 0 {
+					t.Errorf("%s has the key %v, want none, and one version", e.text, e.table.KeyColumns())
+				}
+			}
+		})
+	}
+}
+
+func TestATableWhoseOldRowsAreToldByAPartOfTheirKeyIsRefused(t *testing.T) {
+	refused := func(r *running) {
+		t.Helper()
+		err := r.join()
+		if failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "column g of the key of public.a is generated") {
+			t.Errorf("got %v, want the table refused", err)
+		}
+	}
+	const table = "create table a (x int, g int generated always as (x * 2) stored, primary key (x, g))"
+	t.Run("in a snapshot", func(t *testing.T) {
+		d := newDatabase(t)
+		d.exec(table)
+		refused(d.start(d.config(), source.Position{}, newRecorder()))
+	})
+	t.Run("in a stream", func(t *testing.T) {
+		d := newDatabase(t)
+		d.exec(table)
+		cfg := d.config()
+		cfg.Start = startStream
+		r := d.start(cfg, source.Position{}, newRecorder())
+		r.waitSlot(d)
+		d.exec("insert into a values (1)")
+		refused(r)
+	})
+}
+
+// TestALeftOutColumnDoesNotComeBackAsAKey is about a unique index, which makes no column one that has to be sent.
+func TestALeftOutColumnDoesNotComeBackAsAKey(t *testing.T) {
+	d := newDatabase(t)
+	d.exec("create table a (mail text not null unique, v text); alter table a replica identity full; insert into a values ('m', 'one')")
+	cfg := d.config()
+	cfg.ExcludeColumns = []string{"public.a.mail"}
+	r := d.start(cfg, source.Position{}, newRecorder())
+	r.waitCount(1)
+	d.exec("update a set v = 'two'")
+	diff(t, texts(r.waitCount(2)), "r a - (one)", "u a (one) (two)")
 }

@@ -102,6 +102,9 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 	if info == nil {
 		info = &relationInfo{oid: m.oid}
 	}
+	if err := info.checkKey(m.identity); err != nil {
+		return nil, nil, err
+	}
 	sent, err := r.mergeAttributes(ctx, rel, info)
 	if err != nil {
 		return nil, nil, err

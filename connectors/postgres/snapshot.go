@@ -109,6 +109,9 @@ func (r *reading) planSnapshot(ctx context.Context, in *catalog, snap *snapshot,
 		if err == nil && info == nil {
 			err = fmt.Errorf("table %s was made after the snapshot", t.Name)
 		}
+		if err == nil {
+			err = info.checkKey(info.identity)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -21,8 +21,8 @@ type SourceConfig struct {
 	Tables []string `yaml:"tables"`
 	// ExcludeTables are patterns of tables that are left out although Tables matches them.
 	ExcludeTables []string `yaml:"exclude_tables"`
-	// ExcludeColumns are patterns of columns that never leave the source, as schema.table.column. Columns of the key
-	// cannot be excluded.
+	// ExcludeColumns are patterns of columns that never leave the source, as schema.table.column. Columns of the
+	// primary key and of the replica identity cannot be excluded; a unique index with an excluded column is no key.
 	ExcludeColumns []string `yaml:"exclude_columns"`
 	// Slot is the name of the replication slot; by default syncline_ and the connector's name. A slot belongs to one
 	// connector. It is created when it does not exist, and never dropped.
