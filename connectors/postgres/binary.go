@@ -111,7 +111,9 @@ func (u userTypes) binaryForm(oid uint32) binaryForm {
 	case 'e':
 		return binaryForm{decode: binaryText, text: printText}
 	case 'b':
-		return extensionForms[t.name]
+		if t.sent {
+			return extensionForms[t.name]
+		}
 	}
 	return binaryForm{}
 }

@@ -34,12 +34,23 @@ func (e *notBinary) Error() string {
 
 func (e *notBinary) Unwrap() error { return e.cause }
 
+// streamBroken is what ended the stream itself, as against what was done on account of its messages.
+type streamBroken struct{ cause error }
+
+func (e *streamBroken) Error() string { return e.cause.Error() }
+
+func (e *streamBroken) Unwrap() error { return e.cause }
+
 // needsText reports whether an error of a binary stream goes away when the server sends text: a value that is not
 // understood here, or that the server has no function to send. Whatever else is raised in a type's send function is not
-// told apart, and is tried again like every other error.
+// told apart, and is tried again like every other error; and so is a function that is missing elsewhere, such as in a snapshot
+// that is read on the way: going on behind that would leave its tables out.
 func needsText(err error) bool {
-	var value *notBinary
-	return errors.As(err, &value) || sqlState(err) == codeUndefinedFunction
+	if _, ok := errors.AsType[*notBinary](err); ok {
+		return true
+	}
+	broken, ok := errors.AsType[*streamBroken](err)
+	return ok && sqlState(broken) == codeUndefinedFunction
 }
 
 // binaryRefused is what becomes of such an error where the stream has to be binary.

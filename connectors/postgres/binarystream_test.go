@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
@@ -120,4 +123,43 @@ func TestBinaryStreamThatHasToBeStops(t *testing.T) {
 	cfg.Binary = binaryAuto
 	r = d.start(cfg, position, newRecorder())
 	diff(t, texts(r.waitCount(1)), "c t - (2,(1,2))")
+}
+
+// TestATypeThatTheServerCannotSendIsReadAsText is about an extension that was not updated with its server: ltree has a send function
+// since 1.2. A table with it is there at the first start, another one comes later.
+func TestATypeThatTheServerCannotSendIsReadAsText(t *testing.T) {
+	d := newDatabase(t)
+	d.exec("create extension ltree version '1.1'; create table a (id int primary key, p ltree); insert into a values (1, 'x.y')")
+	r := d.start(d.config(), source.Position{}, newRecorder())
+	r.waitCount(1)
+	if !d.streamsBinary() {
+		t.Error("the stream is not binary")
+	}
+	d.exec("insert into a values (2, 'x.z')")
+	diff(t, texts(r.waitCount(2)), "r a - (1,x.y)", "c a - (2,x.z)")
+	_ = r.stop()
+
+	d.exec("create table b (id int primary key, p ltree); insert into b values (1, 'b')")
+	r = d.start(d.config(), r.out.position(), newRecorder())
+	r.waitFor("(1,b)")
+	d.exec("insert into b values (2, 'c')")
+	diff(t, texts(r.waitCount(3)), "t b - -", "r b - (1,b)", "c b - (2,c)")
+}
+
+// TestOnlyTheStreamItselfGoesOnAsText keeps a run from going on behind a snapshot that failed, which would leave its tables out.
+func TestOnlyTheStreamItselfGoesOnAsText(t *testing.T) {
+	missing := &pgconn.PgError{Code: codeUndefinedFunction}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"the stream":   {&streamBroken{missing}, true},
+		"a snapshot":   {fmt.Errorf("snapshot of public.b: %w", missing), false},
+		"another code": {&streamBroken{&pgconn.PgError{Code: codeObjectInUse}}, false},
+		"nothing":      {nil, false},
+	} {
+		if got := needsText(c.err); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
 }

@@ -162,7 +162,7 @@ with recursive used as (
 	select oid from pg_type where oid = any($1)
 	union
 	select x.oid from used join pg_type s using (oid) join pg_type x on x.oid = s.typbasetype or x.typarray = s.oid)
-select t.oid, t.typtype::text, t.typbasetype, t.typtypmod, t.typname, coalesce((select e.oid from pg_type e where e.typarray = t.oid), 0), t.typnotnull,
+select t.oid, t.typtype::text, t.typbasetype, t.typtypmod, t.typname, coalesce((select e.oid from pg_type e where e.typarray = t.oid), 0), t.typnotnull, t.typsend <> 0,
 	coalesce((select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid), '{}')
 from pg_type t where oid in (select oid from used)`
 
@@ -185,7 +185,7 @@ func (c *catalog) userTypes(ctx context.Context, attrs []attribute) (userTypes, 
 	var oid uint32
 	var t userType
 	var kind string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &t.base, &t.typmod, &t.name, &t.elem, &t.notNull, &t.labels}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &t.base, &t.typmod, &t.name, &t.elem, &t.notNull, &t.sent, &t.labels}, func() error {
 		t.kind = kind[0]
 		types[oid] = t
 		t.labels = nil

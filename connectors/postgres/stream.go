@@ -97,10 +97,10 @@ func (r *reading) receive(ctx context.Context, binary bool) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err == nil {
-			err = r.handle(ctx, m)
-		}
 		if err != nil {
+			return &streamBroken{err}
+		}
+		if err := r.handle(ctx, m); err != nil {
 			return err
 		}
 		conn.received.Store(uint64(m.end))

@@ -17,6 +17,8 @@ type userType struct {
 	base    uint32
 	typmod  int32
 	notNull bool
+	// sent says that it has a function that sends it in binary. An extension's type may have got it with a later version.
+	sent bool
 	// elem is the type of an array's elements, 0 for what is no array.
 	elem uint32
 	// labels of an enum, in their sort order.
