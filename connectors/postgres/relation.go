@@ -113,6 +113,9 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 		oid: m.oid, schema: m.schema, name: m.name, kind: info.kind, identity: m.identity, attributes: sent,
 		key: keyOf(m, sent, info), partial: info.partial,
 	}
+	if r.beforeKey(m) {
+		merged.key = nil
+	}
 	lay, err := r.catalog.layout(ctx, merged, sent)
 	if err != nil {
 		return nil, nil, err
@@ -126,6 +129,27 @@ func (r *reading) describe(ctx context.Context, rel *relation) ([]attribute, *la
 	return sent, lay, nil
 }
 
+// beforeKey reports whether the rows of a table that had no key may be of a time before it got the one of today. Then several
+// could be the same for the key, or have none of it, and the removal of one would take another one out of every target. With
+// the whole old rows that the log has of them, they need no key.
+func (r *reading) beforeKey(m *relationMessage) bool {
+	return m.identity == 'f' && r.stream.commit < r.behind && r.source.state.table(m.oid).Keyless
+}
+
+// catchUp has the tables compiled again once the stream has come to where the log ended when this run began: beforeKey does not
+// count any more.
+func (r *reading) catchUp(at lsn) {
+	if r.behind == 0 || at < r.behind {
+		return
+	}
+	r.behind = 0
+	for oid, rel := range r.stream.relations {
+		if r.source.tables[oid] && r.source.state.table(oid).Keyless {
+			r.announce(rel.message)
+		}
+	}
+}
+
 // compile makes the table's layout, under the version that its shape has or a new one.
 func (r *reading) compile(ctx context.Context, rel *relation) error {
 	m := &rel.message
@@ -137,6 +161,9 @@ func (r *reading) compile(ctx context.Context, rel *relation) error {
 	changed := t.note(sent)
 	if rel.written != nil && !t.Deferrable {
 		t.Deferrable, changed = true, true
+	}
+	if keyless := len(lay.key) == 0; keyless != t.Keyless {
+		t.Keyless, changed = keyless, true
 	}
 	if last := r.known[m.oid]; last != nil && last.SameShape(lay.table) {
 		lay.table = last // the same version: whoever has compiled something for it finds it again

@@ -161,7 +161,7 @@ func (r *reading) readTable(ctx context.Context, in *catalog, snap *snapshot, t 
 	}
 	r.source.state.version(lay.table, uint64(snap.at)-1)
 	t.state.note(lay.attributes)
-	t.state.Deferrable = t.info.deferrable
+	t.state.Deferrable, t.state.Keyless = t.info.deferrable, len(lay.key) == 0
 	r.known[lay.table.ID] = lay.table
 	if err := r.setState(false); err != nil {
 		return err

@@ -42,6 +42,8 @@ type reading struct {
 	messageRow      [2]schemas.Value
 	// deaf is what the stream's is to be.
 	deaf lsn
+	// behind is where the log ended when the run began, 0 once the stream is there.
+	behind lsn
 
 	stream stream
 }
@@ -213,7 +215,7 @@ func (r *reading) resume(ctx context.Context, from source.Position, log serverLo
 		return err
 	}
 	r.watch()
-	r.pos = from.Version
+	r.pos, r.behind = from.Version, log.end
 	return r.prepareCut(ctx)
 }
 

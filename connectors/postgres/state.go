@@ -65,6 +65,8 @@ type tableState struct {
 	// Deferrable says that the key has been deferrable since the table was read: changes of that time may be read when the
 	// catalog does not know it any more.
 	Deferrable bool `json:"deferrable,omitempty"`
+	// Keyless says that the last version has no key: what the log still holds may be of a time before the key of today.
+	Keyless bool `json:"keyless,omitempty"`
 }
 
 // note keeps in a few bytes which columns the last version has, and which of them cannot be null: what the log still holds

@@ -155,6 +155,7 @@ func (r *reading) beginTransaction(ctx context.Context, at lsn, w *wire) error {
 		return err
 	}
 	st := &r.stream
+	r.catchUp(b.commit)
 	st.open, st.commit, st.index = true, b.commit, 0
 	st.collisions.reset()
 	st.origin = schemas.Origin{Time: b.micros, TxID: b.xid, LastCommit: st.lastCommit}
