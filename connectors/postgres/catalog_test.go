@@ -157,3 +157,21 @@ func TestRowsOfBeforeTheirTablesKeyHaveNone(t *testing.T) {
 		})
 	}
 }
+
+// TestAPartitionThatLogsOldRowsWithoutTheKeyIsRefused keeps a delete of no row from being sent for that of one.
+func TestAPartitionThatLogsOldRowsWithoutTheKeyIsRefused(t *testing.T) {
+	d := newDatabase(t)
+	d.exec(`create table a (b int not null, c int not null, v text not null) partition by list (v); create unique index on a (b, v);
+		create table a1 partition of a for values in ('x'); create unique index a1c on a1 (c); alter table a1 replica identity using index a1c;
+		insert into a values (1, 10, 'x')`)
+	cfg := d.config()
+	cfg.PartitionRoot = true
+	r := d.start(cfg, source.Position{}, newRecorder())
+	r.waitCount(1)
+	d.exec("delete from a")
+	err := r.join()
+	if failure.Classify(err) != failure.Config || !strings.Contains(err.Error(), "a partition of public.a logs old rows without b") {
+		t.Errorf("got %v, want the partition refused", err)
+	}
+	diff(t, texts(r.out.all()), "r a - (1,10,x)")
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"go.uber.org/zap"
 
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/schemas"
 )
 
@@ -467,7 +468,13 @@ func (r *reading) decodeKey(ctx context.Context, rel *relation, fields []field) 
 	clear(rel.before)
 	for i, f := range fields {
 		c := &rel.layout.columns[i]
-		if c.row < 0 || !f.hasValue() || rel.layout.table.Columns[c.row].Key == 0 {
+		if c.row < 0 || rel.layout.table.Columns[c.row].Key == 0 {
+			continue
+		}
+		if f.kind == 'n' && !c.nullable {
+			return otherIdentity(rel, i)
+		}
+		if !f.hasValue() {
 			continue
 		}
 		v, err := c.value(f, &r.arena)
@@ -485,6 +492,15 @@ func (r *reading) decodeKey(ctx context.Context, rel *relation, fields []field) 
 		}
 	}
 	return nil
+}
+
+// otherIdentity is about a partition whose replica identity is another index than the partitioned table's key: what it logs of an
+// old row does not say which row of the table that was.
+func otherIdentity(rel *relation, column int) error {
+	return failure.As(failure.Config, fmt.Errorf("postgres.partition_root: a partition of %s logs old rows without %s, which is in the key",
+		rel.layout.table, rel.layout.attributes[column].name),
+		"give the partition REPLICA IDENTITY FULL, or the index of the table's key; for what is logged already, leave the table out with "+
+			"exclude_tables until the source has passed it, and have it read again")
 }
 
 // fillUnchanged takes from the old row what the new one did not send.
