@@ -58,7 +58,8 @@ func (c *catalog) codec(ctx context.Context, r *kgo.Record, id uint32, s stamp) 
 		return nil, err
 	}
 	made := &codec{topic: r.Topic, id: id, stamp: s.table, ours: s.hasTable}
-	if schemas.ContentOf(text) != schemas.ContentRows {
+	// A record that has a table is a row: such a schema shows that the registry has given its id away.
+	if !s.hasTable && schemas.ContentOf(text) != schemas.ContentRows {
 		made.keyed, made.special, key.keyed = true, true, true
 		c.codecs[key] = made
 		return made, nil

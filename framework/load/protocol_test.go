@@ -494,24 +494,31 @@ func TestAnUnknownSchemaIDIsAskedForAgain(t *testing.T) {
 }
 
 func TestARegistryThatGivesAnIDToAnotherSchemaMakesItsRecordsWait(t *testing.T) {
-	w := newWorld(t, ordersTopic)
-	f := w.feed(orders(900)).describe()
-	other := w.feed(&schemas.Table{System: "postgresql", Database: "shop", Schema: "public", Name: "other", Version: 900, Columns: orders(900).Columns})
-	right := w.registry.swap(f.valueID, other.encoder.ValueSchema())
-	l := w.start()
-	f.send(insert(1, "a", "x"))
-	eventually(t, func() string {
-		for _, p := range l.Status().Partitions {
-			if strings.Contains(p.Waits, "has given the id of schema") {
-				return ""
+	for _, other := range []*schemas.Table{
+		{System: "postgresql", Database: "shop", Schema: "public", Name: "other", Version: 900, Columns: orders(900).Columns},
+		schemas.MessageTable("postgresql", "shop", schemas.Type{Kind: schemas.Bytes}), // whose own records are passed over
+		schemas.TransactionTable("postgresql", "shop"),
+	} {
+		t.Run(other.String(), func(t *testing.T) {
+			w := newWorld(t, ordersTopic)
+			f := w.feed(orders(900)).describe()
+			right := w.registry.swap(f.valueID, w.feed(other).encoder.ValueSchema())
+			l := w.start()
+			f.send(insert(1, "a", "x"))
+			eventually(t, func() string {
+				for _, p := range l.Status().Partitions {
+					if strings.Contains(p.Waits, "has given the id of schema") {
+						return ""
+					}
+				}
+				return "no partition waits for the registry"
+			})
+			w.registry.swap(f.valueID, right)
+			w.holds("public.orders", "id=1 note=a big=x")
+			if n := l.Status().DeadLetters; n != 0 {
+				t.Errorf("%d dead letters", n)
 			}
-		}
-		return "no partition waits for the registry"
-	})
-	w.registry.swap(f.valueID, right)
-	w.holds("public.orders", "id=1 note=a big=x")
-	if n := l.Status().DeadLetters; n != 0 {
-		t.Errorf("%d dead letters", n)
+		})
 	}
 }
 
