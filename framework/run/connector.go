@@ -74,6 +74,8 @@ type task struct {
 	file   string
 	// native is memory outside of Go's that the connector was given.
 	native int64
+	// short says why the container's memory is too little for it, nil when it is not.
+	short error
 	// open makes the loop; it touches no server.
 	open func(log *zap.Logger, metrics prometheus.Registerer) (loop, error)
 	// The rest is set by open.
@@ -113,7 +115,7 @@ func OfSource[C interface{ Validate() error }](c source.Connector[C]) Connector 
 		if err != nil {
 			return nil, err
 		}
-		t := &task{common: common.Common, file: d.Path()}
+		t := &task{common: common.Common, file: d.Path(), short: budgetOf(common.Common, p.share).short()}
 		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
 			return t.openSource(common, own, p.Sync, log, metrics, func(ctx context.Context, env source.Env) (source.Source, error) {
 				s, err := c.Open(ctx, section, env)
@@ -167,6 +169,9 @@ func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
 		b := budgetOf(common.Common, p.share)
 		section, native, unfit := fitLibrary(b, c, section)
 		m, err = fitSink(b, native, d, &common)
+		if !b.stated { // what the file sets counts
+			m.short, unfit = errors.Join(b.short(), unfit), nil
+		}
 		return common, section, m, validate(d, c.Section, common, section, errors.Join(err, unfit))
 	}
 	read := func(d *config.Document, p Platform) (*task, error) {
@@ -174,7 +179,7 @@ func OfSink[C interface{ Validate() error }](c sink.Connector[C]) Connector {
 		if err != nil {
 			return nil, err
 		}
-		t := &task{common: common.Common, file: d.Path(), native: m.native}
+		t := &task{common: common.Common, file: d.Path(), native: m.native, short: m.short}
 		t.open = func(log *zap.Logger, metrics prometheus.Registerer) (loop, error) {
 			return t.openSink(common, m.fetch, c.BatchAge, log, metrics, func(ctx context.Context, env sink.Env) (sink.Sink, error) {
 				return c.Open(ctx, section, env)

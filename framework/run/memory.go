@@ -53,6 +53,23 @@ func budgetOf(c config.Common, share int64) budget {
 	return budget{bytes: share}
 }
 
+// shareOf is what each of n connectors has of a container's memory beside the platform; 0: the container has no limit. Where
+// the platform leaves nothing it is a byte: that is the least, and no memory without a bound.
+func shareOf(container, platform int64, n int) int64 {
+	if container == 0 {
+		return 0
+	}
+	return max((container-platform)/int64(max(n, 1)), 1)
+}
+
+// short says that a container leaves less than a connector needs. It is no error: it may well run, and be killed one day.
+func (b budget) short() error {
+	if b.stated || b.bytes == 0 || b.bytes >= memoryLeast {
+		return nil
+	}
+	return fmt.Errorf("it leaves %s, and a connector needs at least %s", wholeKB(config.Size(b.bytes)), config.Size(memoryLeast))
+}
+
 // rows is what is left for rows beside the connector itself.
 func (b budget) rows() int64 { return max(b.bytes-b.native, memoryLeast) - memoryAtRest }
 
@@ -100,21 +117,20 @@ func fitSource(b budget, d *config.Document, c *config.Source) (own int64, err e
 type sinkMemory struct {
 	fetch  int   // how much may be fetched ahead; 0 without a bound
 	native int64 // what the target's library has
+	short  error // why the container's memory is too little, nil when it is not
 }
 
-// fitLibrary lets the sink bound the target's library, and returns what that may take.
+// fitLibrary lets the sink bound the target's library, and returns what that may take. With an error the section is as the file
+// has it.
 func fitLibrary[C interface{ Validate() error }](b budget, c sink.Connector[C], section C) (C, int64, error) {
 	if b.bytes == 0 || c.Memory == nil {
 		return section, 0, nil
 	}
 	fitted, native, err := c.Memory(section, b.bytes)
-	switch {
-	case err == nil:
-		return fitted, native, nil
-	case b.stated:
+	if err != nil {
 		return section, 0, fmt.Errorf("%s.%w", c.Section, err)
 	}
-	return section, 0, nil // what the file sets counts
+	return fitted, native, nil
 }
 
 // fitSink derives the sizes that the file does not set from what the target's library leaves.
@@ -124,7 +140,7 @@ func fitSink(b budget, native int64, d *config.Document, c *config.Sink) (sinkMe
 	}
 	b.native = native
 	err := b.fit(&c.Batch.Bytes, batchShare, "batch.bytes", d.Sets("batch", "bytes"))
-	return sinkMemory{int(min(b.rows()/fetchShare, fetchMost)), native}, errors.Join(b.least(), err)
+	return sinkMemory{fetch: int(min(b.rows()/fetchShare, fetchMost)), native: native}, errors.Join(b.least(), err)
 }
 
 // limit is the memory of a process.

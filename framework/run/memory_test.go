@@ -109,6 +109,30 @@ func TestInAContainerWhatTheFileSetsIsTakenAsItIs(t *testing.T) {
 	}
 }
 
+func TestAContainerThatIsTooSmallBoundsAndIsNamed(t *testing.T) {
+	if share := shareOf(0, 64<<20, 2); share != 0 {
+		t.Errorf("without a limit each connector has %d bytes", share)
+	}
+	p := Platform{Memory: 64 << 20, share: shareOf(57<<20, 64<<20, 2)}
+	for text, want := range map[string]string{
+		goodFile: "it leaves 0B, and a connector needs at least 48MB",
+		strings.Replace(sinkFile, "path: x", "path: greedy", 1): "it leaves 0B, and a connector needs at least 48MB\nmodel.limit: too much",
+		goodFile + "memory: 48MB\n":                             "<nil>",
+	} {
+		task, err := read([]Connector{model, librarySink}, write(t, "x.yaml", text), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(task.short); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	c := config.SourceDefaults()
+	if _, err := fitSource(budget{bytes: p.share}, document(t, "name: x"), &c); err != nil || c.Buffer != 8<<20 {
+		t.Errorf("buffer %s, error %v", c.Buffer, err)
+	}
+}
+
 func TestTheProcessHasWhatItsConnectorsHaveTogether(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	open := func(texts ...string) (*Process, error) {

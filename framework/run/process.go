@@ -33,7 +33,7 @@ type Process struct {
 func Open(known []Connector, files []string, p Platform) (*Process, error) {
 	proc := &Process{metrics: prometheus.NewRegistry(), unbound: func() {}}
 	container := containerMemory()
-	p.share = max(container-p.Memory, 0) / int64(max(len(files), 1))
+	p.share = shareOf(container, p.Memory, len(files))
 	proc.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var problems []error
 	names := map[string]string{}
@@ -102,6 +102,9 @@ func (p *Process) start() error {
 	p.unbound = p.memory.apply(p.log, first.Memory > 0)
 	var sources []statusSource
 	for _, t := range p.tasks {
+		if t.short != nil {
+			p.log.Warn("the container's memory is too little", zap.String("connector", t.common.Name), zap.Error(t.short))
+		}
 		labelled := prometheus.WrapRegistererWith(prometheus.Labels{"connector": t.common.Name}, p.metrics)
 		if t.loop, err = t.open(p.log.With(zap.String("connector", t.common.Name)), labelled); err != nil {
 			return fmt.Errorf("%s: %w", t.common.Name, err)
