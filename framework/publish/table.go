@@ -333,7 +333,14 @@ func (t *table) grows(c *schemas.Change) error {
 
 // backwards is about a source that is not the one that filled the topic, or is it no more: another server, or one from a
 // backup. Sinks would take its changes for repeats of what they have, and drop them.
+// A topic without rows is the prefix's, so that it may as well be that two connectors have the same.
 func (t *table) backwards(c *schemas.Change) error {
+	if !t.described() {
+		err := fmt.Errorf("topic %s holds %s up to version %s, and the source begins at %s: another connector with the same prefix writes to it, "+
+			"or the source is another server, or was restored from a backup", t.topic, t.table.Content, *t.held, c.Version)
+		return failure.As(failure.Gap, err, "give each connector a topic_prefix of its own, or have but one of them publish "+string(t.table.Content)+
+			"; if there is no other connector, delete topic "+t.topic+" and start again")
+	}
 	err := fmt.Errorf("topic %s holds changes of table %s up to version %s, and the source begins at %s: it is another server, or was restored from a backup",
 		t.topic, t.of, *t.held, c.Version)
 	return failure.As(failure.Gap, err, "delete topic "+t.topic+" and start again; the table is published whole into a new one, "+

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/syncline-io/syncline/framework/failure"
 	"github.com/syncline-io/syncline/framework/source"
 	"github.com/syncline-io/syncline/schemas"
 )
@@ -260,6 +261,29 @@ func TestMessagesAndTransactionsHaveTopicsThatLoseNothing(t *testing.T) {
 		}
 		for _, r := range c.committed(t, c.name+"_internal.tables") {
 			t.Errorf("a topic without rows is described as a table: %s", r.Key)
+		}
+	})
+}
+
+// TestTwoConnectorsWithOnePrefixAreToldWhatTheyShare has a second connector write to the topics without rows of a first one,
+// which has come further: it is no server that was restored, and the topic must not be deleted for it.
+func TestTwoConnectorsWithOnePrefixAreToldWhatTheyShare(t *testing.T) {
+	inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+		first, second := newTransactional(), newTransactional()
+		first.tables, second.tables = []*schemas.Table{itemsTable("items")}, []*schemas.Table{itemsTable("orders")}
+		second.transactions = 1
+		up := newUpstream()
+		o := c.options(up)
+		o.Transactions, o.Open = true, up.scripted(first.run)
+		p := run(t, o)
+		await(t, "the last end", func() bool { return up.lastConfirmed().Version.High == 350 })
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		o.Name, o.Open = c.name+"2", newUpstream().scripted(second.run)
+		err := <-run(t, o).done
+		if failure.Classify(err) != failure.Gap || !strings.Contains(err.Error(), "another connector") || !strings.Contains(err.Error(), "topic_prefix") {
+			t.Errorf("got %v", err)
 		}
 	})
 }
