@@ -96,6 +96,14 @@ func (b *batch) reset() {
 	b.arena.Reset()
 }
 
+// shrink gives back what the empty batch has kept, where that is much of the bound on its size: it counts as taken, and
+// would leave no room.
+func (b *batch) shrink(bound int) {
+	if b.size() > bound/4 {
+		b.arena = schemas.Arena{}
+	}
+}
+
 // reach sets p's end, which only grows.
 func reach(ends []end, p *partition, next int64, applied schemas.Version) []end {
 	for i := len(ends) - 1; i >= 0; i-- {

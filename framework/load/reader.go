@@ -81,6 +81,7 @@ func (r *reader) refill() bool {
 	select {
 	case r.batch = <-r.free:
 		r.cut = false
+		r.batch.shrink(r.opts.Batch.Bytes)
 		return true
 	case <-r.ended:
 		return false
@@ -104,9 +105,10 @@ func (r *reader) finish(ctx, hard context.Context) error {
 	return nil
 }
 
-// full reports whether the batch takes no more records.
+// full reports whether the batch takes no more records. One without events never is: nobody would write it and so make room.
 func (r *reader) full() bool {
-	return r.cut || len(r.batch.events) >= r.opts.Batch.Rows || r.batch.size() >= r.opts.Batch.Bytes
+	n := len(r.batch.events)
+	return r.cut || n > 0 && (n >= r.opts.Batch.Rows || r.batch.size() >= r.opts.Batch.Bytes)
 }
 
 // backlog reports whether records wait that could be decoded now.
