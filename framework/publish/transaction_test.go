@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linkedin/goavro/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -215,6 +218,61 @@ func TestEveryPositionWithinATransactionHasItsCounts(t *testing.T) {
 		counts := "1500: public.items 750 public.orders 750"
 		wantTexts(t, c.marks(t, u.marks), "BEGIN 100", "END 100 "+counts, "BEGIN 200", "END 200 "+counts, "BEGIN 300", "END 300 "+counts)
 	})
+}
+
+// uneven is an emitter that is slow at times, and whose state changes, from small to large and back.
+type uneven struct {
+	source.Emitter
+	random *rand.Rand
+}
+
+func (u *uneven) Emit(c *schemas.Change) error {
+	if u.random.IntN(4) == 0 {
+		time.Sleep(time.Duration(u.random.IntN(20)) * time.Millisecond)
+	}
+	if u.random.IntN(10) == 0 {
+		state := strings.Repeat(strconv.Itoa(u.random.IntN(10)), u.random.IntN(3*inlineState))
+		if err := u.SetState([]byte(`"` + state + `"`)); err != nil {
+			return err
+		}
+	}
+	return u.Emitter.Emit(c)
+}
+
+// TestEndsCountRightWhereverThePublisherIsStopped has it leave behind what was not committed, at any place, again and again.
+func TestEndsCountRightWhereverThePublisherIsStopped(t *testing.T) {
+	for seed := range uint64(60) {
+		inBubble(t, func(t *testing.T, c cluster, _ *kfake.Cluster) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			u, up := newTransactional(), newUpstream()
+			u.changes, u.text = 40, strings.Repeat("x", random.IntN(100_000))
+			o := c.options(up)
+			o.Transactions, o.DrainTimeout = true, time.Nanosecond
+			o.Open = up.scripted(func(ctx context.Context, from source.Position, out source.Emitter) error {
+				u.done = make(chan struct{})
+				return u.run(ctx, from, &uneven{out, random})
+			})
+			last := schemas.Version{High: 300, Low: 41}
+			for tries := 0; up.lastConfirmed().Version.Compare(last) < 0; tries++ {
+				if tries == 500 {
+					t.Fatalf("seed %d: it is still at %s", seed, up.lastConfirmed().Version)
+				}
+				p := run(t, o)
+				time.Sleep(time.Duration(random.IntN(30)) * time.Millisecond)
+				if err := p.stop(); err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+			}
+			counts := "40: public.items 20 public.orders 20"
+			wantTexts(t, c.marks(t, u.marks), "BEGIN 100", "END 100 "+counts, "BEGIN 200", "END 200 "+counts, "BEGIN 300", "END 300 "+counts)
+			var places []string
+			for i := range 20 {
+				places = append(places, fmt.Sprintf("%d/%d", 2*i+1, i+1))
+			}
+			wantTexts(t, c.places(t, u.tables[0]), slices.Repeat(places, 3)...)
+			u.check(t, c.positions(t))
+		})
+	}
 }
 
 // TestATransactionIsMarkedAsAWhole switches the marks on, and off again, in the middle of a transaction.
