@@ -232,3 +232,42 @@ func wantError(t *testing.T, err error, class failure.Class, parts ...string) {
 		}
 	}
 }
+
+// TestTheNameOfATypeIsNoStatement: whoever may make a schema at the source chooses what stands in the text of a type.
+func TestTheNameOfATypeIsNoStatement(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema source; create extension hstore schema public; create table source.things (id int primary key)`)
+	table, _ := f.source("source", "things", 1)
+	f.evolve(table)
+	const schema = `"x.hstore(1); create table target.pwned (); --"`
+	f.exec("create schema " + schema + "; create type " + schema + ".r as range (subtype = int4); alter table source.things add r " + schema + ".r")
+	table, _ = f.source("source", "things", 2)
+	f.evolve(table)
+	if got := f.typesOf("things"); got != "integer text" {
+		t.Errorf("types %s", got)
+	}
+	f.want("select to_regclass('target.pwned') is null", "t")
+
+	// What a program may write to the tables topic.
+	for _, text := range []string{
+		"interval day; drop table things; --", "numeric(1; drop table things; --)", "public.geometry(1); drop table things; --)",
+		"public.geometry(Point,'x')", "varchar(1/**/)",
+	} {
+		if typ, ok := parseSinkType(text); ok {
+			t.Errorf("%s is a type: %s", text, typ)
+		}
+		if typ, ok := parseExtensionType(text); ok {
+			t.Errorf("%s is a type of an extension: %s", text, typ)
+		}
+	}
+	for text, want := range map[string]string{
+		"interval day to second(3)": "interval day to second(3)", "numeric(3,-3)": "numeric(3,-3)", "interval(0)": "interval(0)",
+	} {
+		if typ, ok := parseSinkType(text); !ok || typ.String() != want {
+			t.Errorf("%s is read as %s", text, typ)
+		}
+	}
+	if typ, ok := parseExtensionType(`"odd (one".geometry(PointZ,4326)[]`); !ok || typ.name != "geometry" || typ.mods != "PointZ,4326" || !typ.array {
+		t.Errorf("a quoted schema is read as %+v", typ)
+	}
+}
