@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -118,8 +119,7 @@ where n.nspname = $1 and t.typname = $2`
 			return nil, failure.As(failure.Config, fmt.Errorf("type %s exists and is no enum, but the source has an enum of this name", w.bare()),
 				"drop or rename the type, or map the table to another schema")
 		case w.made == asComposite && kind != "cc":
-			return nil, failure.As(failure.Config, fmt.Errorf("type %s exists, but the source has a composite type of this name", w.bare()),
-				"drop or rename the type, or map the table to another schema")
+			have.made = builtIn // or anything else that is no composite type of its own: the rows of a table are of a type too
 		}
 		for i := range attributes {
 			have.attributes = append(have.attributes, sinkAttribute{attributes[i], attributeType(types[i])})
@@ -138,17 +138,30 @@ func attributeType(text string) sinkType {
 	return t
 }
 
-// withoutStrangers makes text of those composite types whose attributes are not those that the type of this name has in the
-// target, as far as it has them: they were dropped, renamed or given another type at the source, or somebody made the type.
+// withoutStrangers makes text of those composite types whose name is another type's: one in the target with other attributes, as
+// far as it has them (they were dropped, renamed or given another type at the source, or somebody made the type), the table's
+// own, or one of another schema of the source that comes before in the same table.
 func (s *pgSink) withoutStrangers(t *sink.Table, wanted []sinkType, made madeTypes) {
-	for i := range wanted {
-		have, exists := made[wanted[i].bare()]
-		if wanted[i].made != asComposite || !exists || have.begins(wanted[i]) {
+	taken := maps.Clone(made)
+	taken[warehouse.QuoteTable(t.Schema, t.Name)] = sinkType{}
+	for _, w := range wanted {
+		if w.made == asEnum {
+			taken[w.bare()] = w
+		}
+	}
+	for i, w := range wanted {
+		if w.made != asComposite {
 			continue
 		}
-		wanted[i] = sinkType{name: "text"}
-		s.env.Log.Warn("a column becomes text, because the composite type of this name has other attributes in the target",
-			zap.Stringer("table", t), zap.String("column", t.Columns[i].Name), zap.String("type", t.Columns[i].SourceType))
+		have, exists := taken[w.bare()]
+		switch {
+		case exists && (have.made != asComposite || !have.begins(w)):
+			wanted[i] = sinkType{name: "text"}
+			s.env.Log.Warn("a column becomes text, because the target has another type of the name of its composite type, or one with other attributes",
+				zap.Stringer("table", t), zap.String("column", t.Columns[i].Name), zap.String("type", t.Columns[i].SourceType))
+		case !exists || len(w.attributes) > len(have.attributes):
+			taken[w.bare()] = w
+		}
 	}
 }
 
