@@ -117,4 +117,6 @@ func opaque(t schemas.Type, array bool) schemas.Type {
 const refcursor schemas.Form = "refcursor"
 
 // omits reports whether columns of the type are left out.
-func (m *modes) omits(t *schemas.Type) bool { return m.unknown != "" && m.unknown != unknownText && t.Omitted() }
+func (m *modes) omits(t *schemas.Type) bool {
+	return m.unknown != "" && m.unknown != unknownText && t.Omitted()
+}
