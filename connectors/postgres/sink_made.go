@@ -240,25 +240,60 @@ func (e *evolution) composite(w sinkType) {
 var errAttributes = fmt.Errorf("%w: a composite value has other attributes than its type in the target; "+
 	"change the column's type to text, or add to the type what it lacks, and read the record again", errCopyValue)
 
-// copyComposite returns the function that sends the text of values of a composite type with n attributes. Those of before an
-// attribute was added are completed by nulls, as PostgreSQL completes the rows that are there.
-func copyComposite(n int) copyAppend {
+// copyComposite returns the function that sends the text of values of a composite type with n attributes, or of arrays of them.
+// Those of before an attribute was added are completed by nulls, as PostgreSQL completes the rows that are there.
+func copyComposite(n int, array bool) copyAppend {
 	return func(dst []byte, v schemas.Value, _ *copyScratch) ([]byte, error) {
 		if err := copyKind(v, schemas.KindBytes); err != nil {
 			return dst, err
 		}
 		text := v.Bytes()
-		missing := n - countAttributes(text)
+		count := countAttributes(text)
+		missing := n - count
 		switch {
+		case array && count == 0: // no elements but nulls
+			return append(dst, text...), nil
 		case missing < 0:
 			return dst, errAttributes
-		case missing == 0 || !bytes.HasSuffix(text, []byte{')'}):
+		case missing == 0 || !array && !bytes.HasSuffix(text, []byte{')'}):
 			return append(dst, text...), nil
+		case array:
+			return appendCompleted(dst, text, missing), nil
 		}
-		dst = append(dst, text[:len(text)-1]...)
-		for range missing {
-			dst = append(dst, ',')
-		}
-		return append(dst, ')'), nil
+		return appendNulls(append(dst, text[:len(text)-1]...), missing), nil
 	}
+}
+
+// appendCompleted appends the text of an array of composite values, each with further attributes, which are null. Elements that need no
+// quotes, those of one attribute, need them then.
+func appendCompleted(dst, text []byte, missing int) []byte {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '\\' && i+1 < len(text):
+			dst = append(dst, c)
+			i++
+			c = text[i]
+		case c == '"':
+			if quoted = !quoted; !quoted && text[i-1] == ')' {
+				dst = appendNulls(dst[:len(dst)-1], missing)
+			}
+		case c == '(' && !quoted:
+			if n := bytes.IndexByte(text[i:], ')'); n > 0 {
+				dst = appendNulls(append(append(dst, '"'), text[i:i+n]...), missing)
+				i, c = i+n, '"'
+			}
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendNulls ends a composite value by n attributes that are null.
+func appendNulls(dst []byte, n int) []byte {
+	for range n {
+		dst = append(dst, ',')
+	}
+	return append(dst, ')')
 }

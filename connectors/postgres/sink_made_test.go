@@ -162,9 +162,9 @@ func TestACompositeTypeFollowsItsSource(t *testing.T) {
 	f.want("select (a).country, (aa[1]).country from target.people where id = 2", "no|se")
 
 	// A row of before the change, which comes late, is completed.
-	late := row(sink.Upsert, 3, "(w,5)", nil)
+	late := row(sink.Upsert, 3, "(w,5)", `{"(\"x, \\\\ \"\"y\"\" (z)\",1)",NULL,"(,)"}`)
 	f.write(table, late)
-	f.want("select a from target.people where id = 3", "(w,5,)")
+	f.want("select a, aa[1].street, aa from target.people where id = 3", `(w,5,)|x, \ "y" (z)|{"(\"x, \\\\ \"\"y\"\" (z)\",1,)",NULL,"(,,)"}`)
 	f.write(table, repeatRows([]sink.Row{late})...)
 	f.want("select count(*) from target.people where a::text = '(w,5,)'", "120")
 	f.exec("delete from target.people where id >= 3")
@@ -183,6 +183,17 @@ func TestACompositeTypeFollowsItsSource(t *testing.T) {
 	}
 	f.write(table, rows...)
 	f.same("people")
+}
+
+func TestArraysOfCompositeValuesAreCompleted(t *testing.T) {
+	for text, want := range map[string]string{
+		"{(a),NULL,()}": `{"(a,)",NULL,"(,)"}`, `[2:2]={"(a,\")\")"}`: `[2:2]={"(a,\")\",)"}`, `{{(a)},{"(\"b c\")"}}`: `{{"(a,)"},{"(\"b c\",)"}}`,
+		"{NULL}": "{NULL}", "{}": "{}", "{(": "{(", `{"(a)\`: `{"(a)\`, "": "",
+	} {
+		if got := string(appendCompleted(nil, []byte(text), 1)); got != want {
+			t.Errorf("%s becomes %s, want %s", text, got, want)
+		}
+	}
 }
 
 func TestAnAttributeThatAnotherMemberAddsIsSeen(t *testing.T) {
