@@ -227,8 +227,8 @@ func extractAs(w *avroType, t *Type) (extractor, error) {
 	if x := extractForm(w, t); x != nil {
 		return x, nil
 	}
-	if w.kind == avroArray && t.Kind == Array && w.items.kind != avroArray {
-		elem := innermost(t.Elem)
+	// Items that are arrays themselves are those of one vector each, or the writer's are no rows that a database has.
+	if elem := innermost(t); w.kind == avroArray && t.Kind == Array && (w.items.kind != avroArray || extractForm(w.items, elem) != nil) {
 		one, err := fieldExtractor(w.items, elem)
 		if err != nil {
 			return nil, err

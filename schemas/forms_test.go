@@ -88,6 +88,24 @@ func TestTextsWithAFormComeBack(t *testing.T) {
 	}
 }
 
+// TestArraysOfVectorsComeBack: those are arrays of arrays.
+func TestArraysOfVectorsComeBack(t *testing.T) {
+	for form, text := range map[Form]string{FormVector: `{"[1,2.5]",[3],[]}`, FormHalfVec: `{"[1,2.5]"}`, FormSparseVec: `{"{1:0.5,3:-2}/5","{}/3"}`} {
+		typ := arrayOf(formed(form, 0))
+		c := newCodec(t, table("public", "t", key(1, col("id", kind(Int32))), col("v", typ)))
+		wire, err := c.enc.AppendValue(nil, &Change{Op: Create, After: []Value{IntValue(1), must(ParseText([]byte(text), &typ, new(Arena)))}}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Change
+		if err := c.dec.Decode(wire[wireHeader:], &got, new(Arena)); err != nil {
+			t.Errorf("%s %s: %v", form, text, err)
+		} else if v := string(AppendText(nil, &typ, got.After[1])); v != text {
+			t.Errorf("%s %s comes back as %s", form, text, v)
+		}
+	}
+}
+
 // TestTextsThatAreNotOfTheirFormStandInTheHeader: a server of the future may print what nobody here has seen.
 func TestTextsThatAreNotOfTheirFormStandInTheHeader(t *testing.T) {
 	for form, text := range map[Form]string{

@@ -132,7 +132,7 @@ func scanTargetColumn(row pgx.CollectableRow) (c targetColumn, err error) {
 	}
 	switch {
 	case extension:
-		_, mods, _ := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(c.typeText, "[]"), ")"), "(")
+		_, mods := cutModifiers(strings.TrimSuffix(c.typeText, "[]"))
 		c.typ = sinkType{made: byExtension, schema: schema, name: name, mods: mods, array: array}
 		return c, nil
 	case kind == "e":

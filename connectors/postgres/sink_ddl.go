@@ -373,6 +373,9 @@ func (e *evolution) column(i int, want sinkType) error {
 		e.addLabels(have.typ.bare(), have.typ.labels, want.labels)
 		return nil
 	}
+	if have.typ.equal(sinkType{name: "text"}) && c.Type.Kind == schemas.String {
+		return nil // it holds all that comes as one text, an array of composite values too
+	}
 	if have.typ.made == asComposite && have.typ.equal(want) {
 		e.composite(want)
 	}

@@ -26,7 +26,13 @@ type sinkFixture struct {
 
 func newSinkFixture(t testing.TB) *sinkFixture {
 	t.Helper()
-	f := &sinkFixture{t: t, url: engines.Database(t)}
+	return sinkFixtureAt(t, engines.Database(t))
+}
+
+// sinkFixtureAt is for a server that has what others have not.
+func sinkFixtureAt(t testing.TB, url string) *sinkFixture {
+	t.Helper()
+	f := &sinkFixture{t: t, url: url}
 	conn, err := pgx.Connect(t.Context(), f.url)
 	if err != nil {
 		t.Fatal(err)

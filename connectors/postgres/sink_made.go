@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -118,8 +119,7 @@ where n.nspname = $1 and t.typname = $2`
 			return nil, failure.As(failure.Config, fmt.Errorf("type %s exists and is no enum, but the source has an enum of this name", w.bare()),
 				"drop or rename the type, or map the table to another schema")
 		case w.made == asComposite && kind != "cc":
-			return nil, failure.As(failure.Config, fmt.Errorf("type %s exists, but the source has a composite type of this name", w.bare()),
-				"drop or rename the type, or map the table to another schema")
+			have.made = builtIn // or anything else that is no composite type of its own: the rows of a table are of a type too
 		}
 		for i := range attributes {
 			have.attributes = append(have.attributes, sinkAttribute{attributes[i], attributeType(types[i])})
@@ -138,17 +138,30 @@ func attributeType(text string) sinkType {
 	return t
 }
 
-// withoutStrangers makes text of those composite types whose attributes are not those that the type of this name has in the
-// target, as far as it has them: they were dropped, renamed or given another type at the source, or somebody made the type.
+// withoutStrangers makes text of those composite types whose name is another type's: one in the target with other attributes, as
+// far as it has them (they were dropped, renamed or given another type at the source, or somebody made the type), the table's
+// own, or one of another schema of the source that comes before in the same table.
 func (s *pgSink) withoutStrangers(t *sink.Table, wanted []sinkType, made madeTypes) {
-	for i := range wanted {
-		have, exists := made[wanted[i].bare()]
-		if wanted[i].made != asComposite || !exists || have.begins(wanted[i]) {
+	taken := maps.Clone(made)
+	taken[warehouse.QuoteTable(t.Schema, t.Name)] = sinkType{}
+	for _, w := range wanted {
+		if w.made == asEnum {
+			taken[w.bare()] = w
+		}
+	}
+	for i, w := range wanted {
+		if w.made != asComposite {
 			continue
 		}
-		wanted[i] = sinkType{name: "text"}
-		s.env.Log.Warn("a column becomes text, because the composite type of this name has other attributes in the target",
-			zap.Stringer("table", t), zap.String("column", t.Columns[i].Name), zap.String("type", t.Columns[i].SourceType))
+		have, exists := taken[w.bare()]
+		switch {
+		case exists && (have.made != asComposite || !have.begins(w)):
+			wanted[i] = sinkType{name: "text"}
+			s.env.Log.Warn("a column becomes text, because the target has another type of the name of its composite type, or one with other attributes",
+				zap.Stringer("table", t), zap.String("column", t.Columns[i].Name), zap.String("type", t.Columns[i].SourceType))
+		case !exists || len(w.attributes) > len(have.attributes):
+			taken[w.bare()] = w
+		}
 	}
 }
 
@@ -227,25 +240,60 @@ func (e *evolution) composite(w sinkType) {
 var errAttributes = fmt.Errorf("%w: a composite value has other attributes than its type in the target; "+
 	"change the column's type to text, or add to the type what it lacks, and read the record again", errCopyValue)
 
-// copyComposite returns the function that sends the text of values of a composite type with n attributes. Those of before an
-// attribute was added are completed by nulls, as PostgreSQL completes the rows that are there.
-func copyComposite(n int) copyAppend {
+// copyComposite returns the function that sends the text of values of a composite type with n attributes, or of arrays of them.
+// Those of before an attribute was added are completed by nulls, as PostgreSQL completes the rows that are there.
+func copyComposite(n int, array bool) copyAppend {
 	return func(dst []byte, v schemas.Value, _ *copyScratch) ([]byte, error) {
 		if err := copyKind(v, schemas.KindBytes); err != nil {
 			return dst, err
 		}
 		text := v.Bytes()
-		missing := n - countAttributes(text)
+		count := countAttributes(text)
+		missing := n - count
 		switch {
+		case array && count == 0: // no elements but nulls
+			return append(dst, text...), nil
 		case missing < 0:
 			return dst, errAttributes
-		case missing == 0 || !bytes.HasSuffix(text, []byte{')'}):
+		case missing == 0 || !array && !bytes.HasSuffix(text, []byte{')'}):
 			return append(dst, text...), nil
+		case array:
+			return appendCompleted(dst, text, missing), nil
 		}
-		dst = append(dst, text[:len(text)-1]...)
-		for range missing {
-			dst = append(dst, ',')
-		}
-		return append(dst, ')'), nil
+		return appendNulls(append(dst, text[:len(text)-1]...), missing), nil
 	}
+}
+
+// appendCompleted appends the text of an array of composite values, each with further attributes, which are null. Elements that need no
+// quotes, those of one attribute, need them then.
+func appendCompleted(dst, text []byte, missing int) []byte {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '\\' && i+1 < len(text):
+			dst = append(dst, c)
+			i++
+			c = text[i]
+		case c == '"':
+			if quoted = !quoted; !quoted && text[i-1] == ')' {
+				dst = appendNulls(dst[:len(dst)-1], missing)
+			}
+		case c == '(' && !quoted:
+			if n := bytes.IndexByte(text[i:], ')'); n > 0 {
+				dst = appendNulls(append(append(dst, '"'), text[i:i+n]...), missing)
+				i, c = i+n, '"'
+			}
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendNulls ends a composite value by n attributes that are null.
+func appendNulls(dst []byte, n int) []byte {
+	for range n {
+		dst = append(dst, ',')
+	}
+	return append(dst, ')')
 }

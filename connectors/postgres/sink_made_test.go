@@ -162,9 +162,9 @@ func TestACompositeTypeFollowsItsSource(t *testing.T) {
 	f.want("select (a).country, (aa[1]).country from target.people where id = 2", "no|se")
 
 	// A row of before the change, which comes late, is completed.
-	late := row(sink.Upsert, 3, "(w,5)", nil)
+	late := row(sink.Upsert, 3, "(w,5)", `{"(\"x, \\\\ \"\"y\"\" (z)\",1)",NULL,"(,)"}`)
 	f.write(table, late)
-	f.want("select a from target.people where id = 3", "(w,5,)")
+	f.want("select a, aa[1].street, aa from target.people where id = 3", `(w,5,)|x, \ "y" (z)|{"(\"x, \\\\ \"\"y\"\" (z)\",1,)",NULL,"(,,)"}`)
 	f.write(table, repeatRows([]sink.Row{late})...)
 	f.want("select count(*) from target.people where a::text = '(w,5,)'", "120")
 	f.exec("delete from target.people where id >= 3")
@@ -185,6 +185,17 @@ func TestACompositeTypeFollowsItsSource(t *testing.T) {
 	f.same("people")
 }
 
+func TestArraysOfCompositeValuesAreCompleted(t *testing.T) {
+	for text, want := range map[string]string{
+		"{(a),NULL,()}": `{"(a,)",NULL,"(,)"}`, `[2:2]={"(a,\")\")"}`: `[2:2]={"(a,\")\",)"}`, `{{(a)},{"(\"b c\")"}}`: `{{"(a,)"},{"(\"b c\",)"}}`,
+		"{NULL}": "{NULL}", "{}": "{}", "{(": "{(", `{"(a)\`: `{"(a)\`, "": "",
+	} {
+		if got := string(appendCompleted(nil, []byte(text), 1)); got != want {
+			t.Errorf("%s becomes %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestAnAttributeThatAnotherMemberAddsIsSeen(t *testing.T) {
 	f := newSinkFixture(t)
 	f.exec("create schema source; create type source.addr as (street text, zip int); create table source.people (id int primary key, a source.addr); insert into source.people values (1, row('s', 1))")
@@ -200,13 +211,74 @@ func TestACompositeTypeOfSomebodyElseIsNotTaken(t *testing.T) {
 	f := newSinkFixture(t)
 	f.exec(compositeSource)
 	f.exec("create schema target; create type target.addr as (x int); create type target.person as enum ('a')")
-	table, _ := f.source("source", "people", 1)
-	wantError(t, f.sink.Evolve(t.Context(), nil, table), failure.Config, "person", "composite")
-	f.exec("drop type target.person")
+	table, rows := f.source("source", "people", 1)
 	f.evolve(table)
-	if got, want := f.typesOf("people"), "integer text text target.person text numeric(10,2) numeric(10,2)[] text"; got != want {
+	if got, want := f.typesOf("people"), "integer text text text text numeric(10,2) numeric(10,2)[] text"; got != want {
 		t.Errorf("types %s\nwant  %s", got, want)
 	}
+	f.write(table, rows...)
+	f.same("people")
+}
+
+func TestRowsOfTablesAreTextInAColumn(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema source; create table source.address (street text primary key, zip int); create domain source.home as source.address;
+create table source.customer (id int primary key, home source.address, more source.address[], d source.home);
+insert into source.address values ('s', 1); insert into source.customer values (1, row('s', 1), array[row('t', null)::source.address], row('u', 2))`)
+	for _, name := range []string{"customer", "address"} {
+		table, rows := f.source("source", name, 1)
+		f.evolve(table)
+		f.write(table, rows...)
+		f.same(name)
+	}
+	if got := f.typesOf("customer"); got != "integer text text text" {
+		t.Errorf("types %s", got)
+	}
+
+	// A record of a source that took the type of the rows for one of its own, where the table is there already.
+	table, _ := f.source("source", "customer", 2)
+	table.Name = "another"
+	table.Columns[1].Types = []schemas.UserType{{Name: "source.address", Attributes: []schemas.Attribute{{Name: "street", Type: "text"}, {Name: "zip", Type: "integer"}}}}
+	f.evolve(table)
+	if got := f.typesOf("another"); got != "integer text text text" {
+		t.Errorf("types %s", got)
+	}
+}
+
+func TestCompositeTypesOfOneNameAreNotMixed(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema source; create schema a; create schema b;
+create type a.addr as (street text, zip text); create type b.addr as (lat float8, lon float8, alt float8);
+create type a.people as (name text); create type a.mood as (x int); create type b.mood as enum ('sad');
+create table source.people (id int primary key, x a.addr, y b.addr, own a.people, m a.mood, e b.mood);
+insert into source.people values (1, row('s', 1), row(1, 2, 3), row('me'), row(1), 'sad')`)
+	table, rows := f.source("source", "people", 1)
+	f.evolve(table)
+	if got, want := f.typesOf("people"), "integer target.addr text text text target.mood"; got != want {
+		t.Errorf("types %s\nwant  %s", got, want)
+	}
+	f.want("select count(*) from pg_attribute where attrelid = 'target.addr'::regclass", "2")
+	f.write(table, rows...)
+	f.same("people")
+}
+
+// TestAColumnThatWasMadeAsTextStaysText is about targets that older versions have made.
+func TestAColumnThatWasMadeAsTextStaysText(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(compositeSource)
+	f.exec("create schema target; create table target.people (id int primary key, a text, aa text, p text, d text, pr text, pa text, ta text)")
+	table, rows := f.source("source", "people", 1)
+	table.Columns[5].Type = schemas.Type{Kind: schemas.String} // pr is a number, which is not what this is about
+	f.evolve(table)
+	if got := f.typesOf("people"); got != "integer text text text text text text text" {
+		t.Errorf("types %s", got)
+	}
+	for i := range rows {
+		rows[i].Values[5] = schemas.Null()
+	}
+	f.exec("update source.people set pr = null")
+	f.write(table, rows...)
+	f.same("people")
 }
 
 func TestAttributesAreCountedInTheText(t *testing.T) {
@@ -230,5 +302,44 @@ func wantError(t *testing.T, err error, class failure.Class, parts ...string) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in the error: %v", part, err)
 		}
+	}
+}
+
+// TestTheNameOfATypeIsNoStatement: whoever may make a schema at the source chooses what stands in the text of a type.
+func TestTheNameOfATypeIsNoStatement(t *testing.T) {
+	f := newSinkFixture(t)
+	f.exec(`create schema source; create extension hstore schema public; create table source.things (id int primary key)`)
+	table, _ := f.source("source", "things", 1)
+	f.evolve(table)
+	const schema = `"x.hstore(1); create table target.pwned (); --"`
+	f.exec("create schema " + schema + "; create type " + schema + ".r as range (subtype = int4); alter table source.things add r " + schema + ".r")
+	table, _ = f.source("source", "things", 2)
+	f.evolve(table)
+	if got := f.typesOf("things"); got != "integer text" {
+		t.Errorf("types %s", got)
+	}
+	f.want("select to_regclass('target.pwned') is null", "t")
+
+	// What a program may write to the tables topic.
+	for _, text := range []string{
+		"interval day; drop table things; --", "numeric(1; drop table things; --)", "public.geometry(1); drop table things; --)",
+		"public.geometry(Point,'x')", "varchar(1/**/)",
+	} {
+		if typ, ok := parseSinkType(text); ok {
+			t.Errorf("%s is a type: %s", text, typ)
+		}
+		if typ, ok := parseExtensionType(text); ok {
+			t.Errorf("%s is a type of an extension: %s", text, typ)
+		}
+	}
+	for text, want := range map[string]string{
+		"interval day to second(3)": "interval day to second(3)", "numeric(3,-3)": "numeric(3,-3)", "interval(0)": "interval(0)",
+	} {
+		if typ, ok := parseSinkType(text); !ok || typ.String() != want {
+			t.Errorf("%s is read as %s", text, typ)
+		}
+	}
+	if typ, ok := parseExtensionType(`"odd (one".geometry(PointZ,4326)[]`); !ok || typ.name != "geometry" || typ.mods != "PointZ,4326" || !typ.array {
+		t.Errorf("a quoted schema is read as %+v", typ)
 	}
 }

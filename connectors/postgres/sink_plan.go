@@ -137,8 +137,8 @@ func compileColumn(t schemas.Type, have sinkType) (planColumn, error) {
 		default:
 			c.encode, c.oid, c.textual, c.staged, c.cast = copyBytes, 0, true, "text", have.cast()
 		}
-		if have.made == asComposite && !have.array {
-			c.encode = copyComposite(len(have.attributes))
+		if have.made == asComposite {
+			c.encode = copyComposite(len(have.attributes), have.array)
 		}
 		return c, nil
 	}

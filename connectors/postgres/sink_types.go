@@ -69,7 +69,7 @@ func parseSinkType(text string) (sinkType, bool) {
 		t.name = "interval"
 		fields, precision, _ := strings.Cut(strings.TrimSuffix(fields, ")"), "(")
 		t.mods = strings.Trim(strings.TrimSpace(fields)+","+precision, ",")
-		return t, true
+		return t, plainModifiers(t.mods)
 	}
 	name := text
 	if before, after, ok := strings.Cut(text, "("); ok {
@@ -85,7 +85,29 @@ func parseSinkType(text string) (sinkType, bool) {
 	case name == "character" || name == "char" || name == "bit":
 		t.mods = "1" // what SQL means by the bare name
 	}
-	return t, t.name != ""
+	return t, t.name != "" && plainModifiers(t.mods)
+}
+
+// plainModifiers reports whether modifiers are what they are of every type: words and numbers. They go into DDL as they are, and
+// whoever may make a schema at the source chooses the text of a type, and so may whoever writes to the tables topic.
+func plainModifiers(mods string) bool {
+	for _, c := range []byte(mods) {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_', c == ' ', c == ',', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// cutModifiers takes the modifiers off the text of a type, whose name may have parentheses where it is quoted.
+func cutModifiers(text string) (name, mods string) {
+	open := strings.LastIndexByte(text, '(')
+	if open < 0 || !strings.HasSuffix(text, ")") {
+		return text, ""
+	}
+	return text[:open], text[open+1 : len(text)-1]
 }
 
 // wantedType returns the type that column i of t shall have when the sink makes it: the source's own when the source is
@@ -172,9 +194,9 @@ func wantedComposite(schema string, c *schemas.Column) (sinkType, bool) {
 // one in the target.
 func parseExtensionType(text string) (sinkType, bool) {
 	text, array := strings.CutSuffix(text, "[]")
-	text, mods, _ := strings.Cut(strings.TrimSuffix(text, ")"), "(")
-	if lastName(text) == text {
-		return sinkType{}, false // of pg_catalog, and none that every server has
+	text, mods := cutModifiers(text)
+	if lastName(text) == text || !plainModifiers(mods) {
+		return sinkType{}, false // of pg_catalog, and none that every server has; or no text of a type
 	}
 	return sinkType{made: byExtension, name: lastName(text), mods: mods, array: array}, true
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // usedTypesQuery lists the domains and composite types that a type is made of, itself included, but those of extensions,
-// which are made with these.
+// which are made with these, and the types of tables' rows: at a target the table of that name has one, too.
 const usedTypesQuery = `
 with recursive used(root, oid) as (
 	select r, r from unnest($1::oid[]) r
@@ -26,7 +26,7 @@ select u.root, format_type(t.oid, null), case when t.typtype = 'd' then format_t
 	array(select a.attname::text from pg_attribute a where a.attrelid = t.typrelid and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped order by a.attnum),
 	array(select format_type(a.atttypid, a.atttypmod) from pg_attribute a where a.attrelid = t.typrelid and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped order by a.attnum)
 from used u join pg_type t on t.oid = u.oid
-where t.typtype in ('c', 'd') and t.oid >= 16384
+where (t.typtype = 'd' or t.typtype = 'c' and exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c')) and t.oid >= 16384
 	and not exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
 order by u.root, t.oid`
 

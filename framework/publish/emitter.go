@@ -210,6 +210,7 @@ func (e *emitter) encode(b *batch, c *schemas.Change, t *table, now time.Time) e
 		if t.aside != nil {
 			b.header(schemas.HeaderQuarantine, t.aside)
 		}
+		t.otherKey(b, c)
 		fill(b.add(), t.topic, p, key, nil, b.since(at), now)
 	}
 	return nil

@@ -128,6 +128,30 @@ func TestHeadersSayWhatTheValueCannot(t *testing.T) {
 	}
 }
 
+func TestTheTombstoneOfAKeyChangeNamesTheNewKey(t *testing.T) {
+	table := itemsTable("items")
+	row := func(id int64) []schemas.Value { return []schemas.Value{schemas.IntValue(id), schemas.StringValue("a")} }
+	e := offline(t, table)
+	for i, other := range [][]schemas.Value{row(2), nil} {
+		c := schemas.Change{Table: table, Op: schemas.Delete, Before: row(1), OtherKey: other, Version: schemas.Version{High: 5, Low: uint64(i)}}
+		if err := e.Emit(&c); err != nil {
+			t.Fatal(err)
+		}
+		r := &e.q.filling.records[2*i+1]
+		got := map[string]string{}
+		for _, h := range r.Headers {
+			got[h.Key] = string(h.Value)
+		}
+		want := map[string]string{schemas.HeaderVersion: string(c.Version.AppendBinary(nil))}
+		if other != nil {
+			want[schemas.HeaderNewKey] = `{"id":2}`
+		}
+		if diff := cmp.Diff(want, got); diff != "" || r.Value != nil {
+			t.Errorf("the tombstone with value %x: %s", r.Value, diff)
+		}
+	}
+}
+
 func TestVersionThatDoesNotGrowStopsTheTenure(t *testing.T) {
 	e := offline(t, itemsTable("items"))
 	c := create(e.tables.latest.table, 1)

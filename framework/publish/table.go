@@ -378,15 +378,21 @@ func (t *table) besideHeaders(b *batch, c *schemas.Change) {
 	for _, v := range beside.RawBefore {
 		b.header(rawName(&t.rawBefore, schemas.HeaderRawBefore, t.table, v.Column), appendCopy(b, v.Text))
 	}
-	if c.OtherKey != nil && t.keyed {
-		name := schemas.HeaderOldKey
-		if c.Op == schemas.Delete {
-			name = schemas.HeaderNewKey
-		}
-		start := len(b.data)
-		b.data = t.encoder.AppendKeyJSON(b.data, c.OtherKey)
-		b.header(name, b.data[start:len(b.data):len(b.data)])
+	t.otherKey(b, c)
+}
+
+// otherKey appends the header of a key change, which Debezium's tombstones have too.
+func (t *table) otherKey(b *batch, c *schemas.Change) {
+	if c.OtherKey == nil || !t.keyed {
+		return
 	}
+	name := schemas.HeaderOldKey
+	if c.Op == schemas.Delete {
+		name = schemas.HeaderNewKey
+	}
+	start := len(b.data)
+	b.data = t.encoder.AppendKeyJSON(b.data, c.OtherKey)
+	b.header(name, b.data[start:len(b.data):len(b.data)])
 }
 
 var beforeKey = []byte("key")
