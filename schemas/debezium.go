@@ -56,7 +56,7 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 			f.filled = f.out.optional && !c.Nullable && c.Key == 0
 			f.nullable = f.nullable || f.filled || f.out.omitted && c.Key == 0
 		}
-		f.fallback, f.literal = defaultOf(c, &f.out)
+		f.fallback, f.literal = defaultOf(c, &f.out, f.standard)
 		if !f.standard && !declaredUnder(c) {
 			f.fallback, f.literal = unknownOf(&c.Type), ""
 		}

@@ -10,22 +10,28 @@ import (
 )
 
 // defaultOf returns what stands in a NOT NULL field when the value is not known, and the default that the schema
-// declares as JSON ("" for none). As in Debezium, a literal default is declared as it is and the result of a function
-// as the type's zero; bytes, arrays and unconstrained decimals declare none. A default that cannot be read here is not
-// declared: it stays in [Column.Default].
-func defaultOf(c *Column, out *output) (fallback Value, literal string) {
+// declares as JSON ("" for none). As in Debezium, the result of a function is declared as the type's zero; bytes, arrays and
+// unconstrained decimals declare none. A default that cannot be read here is not declared: it stays in [Column.Default].
+// standard is for the second mapping, where a literal is what it means.
+func defaultOf(c *Column, out *output, standard bool) (fallback Value, literal string) {
 	unknown := unknownOf(&c.Type)
 	if c.Default == "" || !declaresDefault(c) {
 		return unknown, ""
 	}
-	v := zeroOf(&c.Type)
-	switch text, kind := declaredDefault(c); kind {
+	v, read := zeroOf(&c.Type), declaredDefault
+	if standard {
+		read = func(c *Column) (string, defaultKind) { return readDefault(c.Default) }
+	}
+	switch text, kind := read(c); kind {
 	case defaultNull, defaultNone:
 		return unknown, ""
 	case defaultLiteral:
 		var err error
 		if v, err = ParseText([]byte(padded(text, &c.Type)), &c.Type, new(Arena)); err != nil {
 			return unknown, ""
+		}
+		if !standard && c.Type.Kind == TimestampTZ && (v.Int() == math.MaxInt64 || v.Int() == math.MinInt64) {
+			return unknown, "" // Debezium declares no infinite one
 		}
 	}
 	if literal = literalJSON(&c.Type, out, v); literal == "" {
@@ -34,41 +40,37 @@ func defaultOf(c *Column, out *output) (fallback Value, literal string) {
 	return v, literal
 }
 
-// declaredDefault reads a default's expression as Debezium does, whose schemas say of an expression what its first literal is
-// ('a' || 'b' is "a"), of any other call that it begins with the zero of the type, and of the rest the text itself where the
-// type is text. [Column.ConstantDefault] is what a default is in truth.
+// declaredDefault reads a default's expression as Debezium does: the call of a function that it begins with stands for the type's zero,
+// else the first quoted text counts, whatever is around it ('a' || 'b' is "a"), else the expression as it is printed, which is no value
+// of most types: then none is declared. [Column.ConstantDefault] is what a default is in truth.
 func declaredDefault(c *Column) (text string, kind defaultKind) {
 	bits := c.Type.Kind == String && (c.Type.Form == FormBit || c.Type.Form == FormVarbit)
 	if bits && !strings.Contains(c.Default, "'") {
 		return "", defaultLiteral
 	}
-	text, kind = readDefault(c.Default)
-	if kind != defaultFunction {
-		return text, kind
-	}
-	expr := strings.TrimSpace(c.Default)
-	call := callFirst.MatchString(expr)
-	literal := firstLiteral.FindStringSubmatch(expr)
-	switch c.Type.Kind {
-	case Enum:
+	switch constant, kind := readDefault(c.Default); {
+	case kind == defaultNull:
+		return "", kind
+	case c.Type.Kind == Enum && kind == defaultFunction:
 		return "", defaultNone
-	case Bool:
-		return "", defaultFunction
-	case Date, Time, Timestamp, TimestampTZ, UUID:
-		return "", defaultFunction
-	case String:
-		if !call && literal == nil {
-			return expr, defaultLiteral
-		}
+	case c.Type.Kind == Enum:
+		return constant, kind
 	}
-	switch {
-	case call:
+	text = strings.TrimSpace(c.Default)
+	if callFirst.MatchString(text) || nowWords[text] {
 		return "", defaultFunction
-	case literal != nil:
-		return strings.ReplaceAll(literal[1], "''", "'"), defaultLiteral
 	}
-	return "", defaultNone
+	if m := firstLiteral.FindStringSubmatch(text); m != nil {
+		text = strings.ReplaceAll(m[1], "''", "'")
+	}
+	if c.Type.Kind == Bool {
+		text = strconv.FormatBool(strings.EqualFold(text, "true"))
+	}
+	return text, defaultLiteral
 }
+
+// nowWords are the functions of the time that SQL has without parentheses.
+var nowWords = map[string]bool{"CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_TIMESTAMP": true, "LOCALTIME": true, "LOCALTIMESTAMP": true}
 
 var (
 	callFirst    = regexp.MustCompile(`^[(]?[A-Za-z0-9_.]+[(].*[)]`)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/syncline-io/syncline/framework/child"
 	"github.com/syncline-io/syncline/integration/engines"
 )
 
@@ -111,12 +111,11 @@ func (p *Program) Configure(yaml string) {
 // FreeAddress is an address of this machine on which nobody listens.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := child.FreePort() // none that the kernel gives to an outgoing connection before the program listens
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nothing was written
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // Start runs the program; it must not be running.
