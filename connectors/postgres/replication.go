@@ -338,7 +338,8 @@ func serverError(body []byte) error {
 	return pgconn.ErrorResponseToPgError(&m)
 }
 
-// streamError says what an error of the stream means for an operator.
+// streamError says what an error of the stream means for an operator. Of other queries, such as those of the catalog, the same codes
+// mean something else.
 func streamError(err error, slot, publication string) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {

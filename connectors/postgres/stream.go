@@ -67,7 +67,7 @@ func (r *reading) follow(ctx context.Context) error {
 		}
 		err = r.receive(ctx, false)
 	}
-	return streamError(err, s.cfg.Slot, s.cfg.Publication)
+	return err
 }
 
 // receive streams changes from the position on until the context ends.
@@ -76,7 +76,7 @@ func (r *reading) receive(ctx context.Context, binary bool) error {
 	at := s.state.resumeAt(r.pos)
 	conn, err := startReplication(ctx, s.server, s.cfg.Slot, s.cfg.Publication, at, binary, s.cfg.StatusInterval)
 	if err != nil {
-		return err
+		return streamError(err, s.cfg.Slot, s.cfg.Publication)
 	}
 	s.setStream(conn)
 	crash.Point("postgres-source.after-stream-start")
@@ -98,7 +98,7 @@ func (r *reading) receive(ctx context.Context, binary bool) error {
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			return &streamBroken{err}
+			return &streamBroken{streamError(err, s.cfg.Slot, s.cfg.Publication)}
 		}
 		if err := r.handle(ctx, m); err != nil {
 			return err
