@@ -30,6 +30,8 @@ var elsewhere = map[string]string{
 	"publish.prepare":             "of the homecoming: registering again gives the same id",
 	"publish.commit":              "home-before-commit, home-after-commit, of the copier's transaction",
 	"postgres.handle":             "none: it takes a message of the stream",
+	"postgres.catchUp":            "none: it takes a table's description again",
+	"postgres.write":              "table-written, ledger-moved, which are in functions of their own",
 	"postgres.preparePublication": "after-publication",
 	"postgres.prepareTarget":      "own-tables-made",
 	"postgres.Evolve":             "statement-done, table-recorded",
