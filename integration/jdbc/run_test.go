@@ -131,7 +131,7 @@ func (r *run) topics(t *testing.T, s *side) []string {
 // read reads what is committed to topics.
 func (r *run) read(t *testing.T, topics ...string) map[string]content {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	ends, err := r.admin.ListCommittedOffsets(ctx, topics...)
 	if err != nil {

@@ -200,7 +200,7 @@ func (r *run) refuse(t *testing.T, s *side) {
 func (r *run) untilLoaded(t *testing.T, name string, topics []string) (trace string) {
 	t.Helper()
 	ends := r.read(t, topics...)
-	programs.Eventually(t, 90*time.Second, name+" has loaded its topics", func() error {
+	programs.Eventually(t, 4*time.Minute, name+" has loaded its topics", func() error {
 		state, failed, err := r.connect.ConnectorTask(t.Context(), name)
 		if err != nil {
 			return err

@@ -140,7 +140,7 @@ func (r *run) publish(t *testing.T) {
 // untilRecords waits until a topic holds as many records of data.
 func (r *run) untilRecords(t *testing.T, topic string, count int) {
 	t.Helper()
-	programs.Eventually(t, 2*time.Minute, fmt.Sprintf("%s has %d records", topic, count), func() error {
+	programs.Eventually(t, 4*time.Minute, fmt.Sprintf("%s has %d records", topic, count), func() error {
 		for _, s := range r.sides {
 			r.checkSources(t, s)
 		}
