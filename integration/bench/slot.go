@@ -37,13 +37,14 @@ func (s slot) cpu(ctx context.Context) (float64, error) {
 	return cpuOfProcess(*pid), nil
 }
 
-// untilUsed returns when a client has begun to stream from the slot. failure says why it never will.
+// untilUsed returns when a client has begun to stream from the slot. failure says why it never will. A slot is in use while it is
+// made, too, and what is committed before it has its place in the log is not in its stream.
 func (s slot) untilUsed(ctx context.Context, failure func() error) (time.Time, error) {
 	return until(ctx, quickLook, "slot "+s.name+" is in use", func() (bool, error) {
 		if err := failure(); err != nil {
 			return false, err
 		}
-		return s.inUse(ctx)
+		return one[bool](ctx, s.conn, "select exists (select from pg_replication_slots where slot_name = $1 and active and confirmed_flush_lsn is not null)", s.name)
 	})
 }
 
