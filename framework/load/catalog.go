@@ -120,9 +120,8 @@ func (c *catalog) schema(ctx context.Context, id uint32, stage string) (string, 
 }
 
 // reused is about a record of ours, described in the tables topic, whose schema id means another table's schema now, or
-// that of another version. The
-// record is good: it is the registry that was restored from a backup or replaced, so the record waits, as one whose id is
-// not known does.
+// that of another version. The record is good: it is the registry that was restored from a backup or replaced, so the record
+// waits, as one whose id is not known does.
 func reused(id uint32, err error) error {
 	return failure.WithHint(fmt.Errorf("the registry has given the id of schema %d to another: %w", id, err),
 		"it was restored or replaced: restore the schemas with the ids that they had, or take the topic again from a new snapshot")
