@@ -57,12 +57,6 @@ func newLayout(t *Table, m Mapping) (*layout, error) {
 			f.nullable = f.nullable || f.filled || f.out.omitted && c.Key == 0
 		}
 		f.fallback, f.literal = defaultOf(c, &f.out, f.standard)
-		if !f.standard && !declaredUnder(c) {
-			f.fallback, f.literal = unknownOf(&c.Type), ""
-		}
-		if f.standard {
-			f.literal, f.fallback = standardDefault(c, f.literal, f.fallback)
-		}
 		l.fields[i] = f
 	}
 	return l, nil

@@ -718,10 +718,10 @@ func (d *KeyDecoder) Decode(body []byte, row []Value, a *Arena) error {
 	if r.at != len(body) {
 		return fmt.Errorf("table %s: key: byte %d of %d: %w", d.table, r.at, len(body), errTrailing)
 	}
-	for i := range row {
+	for i := range d.row.fields {
 		// Such as a uuid without text, which only a row's old image has.
-		if c := &d.table.Columns[i]; c.Key > 0 && !c.Nullable && row[i].IsNull() {
-			return fmt.Errorf("table %s: key: column %q: %w", d.table, c.Name, ErrNull)
+		if f := &d.row.fields[i]; f.column >= 0 && !f.union && row[f.column].IsNull() {
+			return fmt.Errorf("table %s: key: field %q: %w", d.table, f.name, ErrNull)
 		}
 	}
 	return nil

@@ -12,15 +12,17 @@ import (
 // defaultOf returns what stands in a NOT NULL field when the value is not known, and the default that the schema
 // declares as JSON ("" for none). As in Debezium, the result of a function is declared as the type's zero; bytes, arrays and
 // unconstrained decimals declare none. A default that cannot be read here is not declared: it stays in [Column.Default].
-// standard is for the second mapping, where a literal is what it means.
+// standard is for the second mapping, where a literal is what it means, and a column that may be null declares none: null is the first
+// branch of its field.
 func defaultOf(c *Column, out *output, standard bool) (fallback Value, literal string) {
-	unknown := unknownOf(&c.Type)
-	if c.Default == "" || !declaresDefault(c) {
-		return unknown, ""
-	}
-	v, read := zeroOf(&c.Type), declaredDefault
+	v := zeroOf(&c.Type)
+	unknown, read, none := unknownOf(&c.Type), declaredDefault, !declaredUnder(c)
 	if standard {
+		unknown, none = v, c.Nullable
 		read = func(c *Column) (string, defaultKind) { return readDefault(c.Default) }
+	}
+	if c.Default == "" || none || !declaresDefault(c) {
+		return unknown, ""
 	}
 	switch text, kind := read(c); kind {
 	case defaultNull, defaultNone:
@@ -202,18 +204,6 @@ func zeroOf(t *Type) Value {
 		return ArrayValue(nil)
 	}
 	return IntValue(0)
-}
-
-// standardDefault is a default as [TypesAvro] declares it: not of columns that may be null, whose first branch null is. What stands
-// for a value that is not known is one of the type.
-func standardDefault(c *Column, literal string, fallback Value) (string, Value) {
-	if c.Nullable {
-		literal = ""
-	}
-	if literal == "" {
-		fallback = zeroOf(&c.Type)
-	}
-	return literal, fallback
 }
 
 // unknownOf is the value that Debezium puts where a NOT NULL field has none and no default is declared.
